@@ -1,0 +1,1 @@
+"""Sample data made by a seeded generator, and runnable examples."""

@@ -1,0 +1,1 @@
+"""The database that serves one environment: rows, an index of every column, queries and probabilities."""

@@ -1,0 +1,1 @@
+"""The web console: people, teams, sign-in. Everything about environments goes through the control plane."""
