@@ -1,0 +1,1 @@
+"""The whole product, started and used as a user does."""

@@ -1,0 +1,78 @@
+"""What is promised is written down, and what is written down is there."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+REQUIREMENTS = [
+    *(f"A{n}" for n in range(1, 30)),
+    *(f"B{n}" for n in range(1, 7)),
+    *(f"C{n}" for n in range(1, 11)),
+    *(f"D{n}" for n in range(1, 9)),
+    *(f"E{n}" for n in range(1, 10)),
+]
+
+
+def requirement_rows() -> dict[str, list[str]]:
+    """The cells of each row of docs/requirements.md by its id."""
+    rows = [line.strip("| \n").split("|") for line in (DOCS / "requirements.md").read_text().splitlines()]
+    return {cells[0].strip(): [cell.strip() for cell in cells] for cells in rows if len(cells) > 3}
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_requirement_has_a_row_with_a_status(name: str) -> None:
+    cells = requirement_rows()[name]
+    assert cells[2] in {"done", "part", "later"}, cells
+    if cells[2] == "later":
+        return
+    assert cells[3], f"{name} names no code"
+    assert cells[4], f"{name} names no test"
+
+
+def test_requirements_cite_files_that_exist() -> None:
+    cited = {
+        path for cells in requirement_rows().values() for cell in cells[3:5] for path in re.findall(r"`([^`]+)`", cell)
+    }
+    assert cited
+    assert {path for path in cited if not (ROOT / path).exists()} == set()
+
+
+def test_every_pinned_library_has_its_reason() -> None:
+    config = configparser.RawConfigParser()
+    config.read(ROOT / "setup.cfg")
+    pinned = config["options"]["install_requires"] + "".join(config["options.extras_require"].values())
+    names = set(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==", pinned, flags=re.MULTILINE))
+    assert len(names) > 20
+    text = (DOCS / "dependencies.md").read_text()
+    assert {name for name in names if not re.search(rf"\b{re.escape(name)}\b", text)} == set()
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", *DOCS.rglob("*.md")]
+    broken = {
+        (page.relative_to(ROOT).as_posix(), target)
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+        if not target.startswith(("http:", "https:")) and not (page.parent / target).exists()
+    }
+    assert broken == set()
+
+
+def test_make_help_lists_every_command() -> None:
+    printed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[1] for line in printed.splitlines() if line.startswith("  make ")} == {
+        "help",
+        "install",
+        "up",
+        "test",
+        "lint",
+        "format",
+        "clean",
+    }
