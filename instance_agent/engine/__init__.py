@@ -1,0 +1,1 @@
+"""The database itself: commits, read views, ingest."""
