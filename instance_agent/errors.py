@@ -23,6 +23,7 @@ ERRORS: dict[str, ErrorKind] = {
     "schema_invalid": ErrorKind(400, "The schema isn't valid."),
     "row_invalid": ErrorKind(400, "A row doesn't fit the schema of its table; nothing was stored."),
     "query_invalid": ErrorKind(400, "The query isn't valid."),
+    "query_unsupported": ErrorKind(400, "This version doesn't answer this part of the query language yet."),
     "field_not_found": ErrorKind(400, "The field was not found in the table."),
     "upload_missing": ErrorKind(400, "No file has arrived for this upload. PUT the file to its URL first."),
     "upload_incomplete": ErrorKind(400, "The file didn't arrive whole, so nothing was stored. Send it again."),
@@ -39,6 +40,8 @@ ERRORS: dict[str, ErrorKind] = {
     "upload_not_found": ErrorKind(
         404, "There is no such upload for this table. Start one with POST /data/{table}/file."
     ),
+    "job_not_found": ErrorKind(404, "No such job. A result is kept for 15 minutes after the job has finished."),
+    "job_unfinished": ErrorKind(404, "The job hasn't finished yet. Ask for its status until it has a finishedAt."),
     "method_not_allowed": ErrorKind(405, "This address doesn't answer to this method."),
     "table_changed": ErrorKind(
         409, "The table was deleted or replaced meanwhile. Start again with the table as it is."
@@ -48,11 +51,14 @@ ERRORS: dict[str, ErrorKind] = {
     ),
     "upload_too_large": ErrorKind(413, "The file is larger than an upload may be. Split it into several uploads."),
     "internal": ErrorKind(500, "Something went wrong inside the database. Report the x-request-id of this answer."),
+    "job_lost": ErrorKind(500, "The process that ran the job ended before the job did. Start it again."),
+    "jobs_full": ErrorKind(503, "Too many jobs are waiting. Try again when some of them have finished."),
     "key_check_unavailable": ErrorKind(503, "The key couldn't be checked at the moment. Try again shortly."),
     "uploads_unavailable": ErrorKind(503, "Uploads can't be prepared at the moment. Try again shortly."),
     "storage_failed": ErrorKind(
         503, "The disk refused the write, so nothing was stored. Try again; if it stays, see the logs."
     ),
+    "query_timeout": ErrorKind(504, "The query took too long. Narrow it, or run it as a job."),
     "disk_full": ErrorKind(
         507, "The disk is full, so nothing was stored. Free some space or delete tables, then try again."
     ),

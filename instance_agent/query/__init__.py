@@ -1,0 +1,1 @@
+"""The query language: what a request may say (grammar), which rows it means (filters), and what is answered."""

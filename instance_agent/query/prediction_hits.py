@@ -1,0 +1,104 @@
+"""`select` over predictions: which members a hit has, `$why` among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from instance_agent.inference import why
+from instance_agent.inference.classify import Distribution
+from instance_agent.query.evidence import Evidence
+from instance_agent.query.page import Hit
+from instance_agent.query.projection import value_reader
+from instance_agent.query.queries import Predict, Projection
+from instance_agent.query.scope import FieldName, Scope
+from instance_agent.query.targets import OneValue, Target
+from instance_agent.schema.types import JsonValue
+
+DEFAULT = ("$p", "field", "feature")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One candidate and everything said about it."""
+
+    candidate: int  # its place among the target's candidates
+    place: int  # its place in the distribution, which covers the allowed candidates only
+    evidence: tuple[Evidence, ...]  # one per row of the distribution's lifts
+    distribution: Distribution
+    prior: float  # its probability without evidence
+
+    @property
+    def probability(self) -> float:
+        """In [0, 1]."""
+        return float(self.distribution.probabilities[self.place])
+
+
+Reader = Callable[[Prediction], JsonValue]
+
+
+def hit_projector(scope: Scope, query: Predict, target: Target) -> Callable[[Prediction], Hit]:
+    """The function from a prediction to its hit; every name is checked before anything is computed. Raises 400."""
+    select = query.select
+    if select is None:
+        select = tuple(Projection(name, name, "select") for name in DEFAULT)
+    readers = [(one.key, _reader(scope, query, target, one)) for one in select]
+
+    def project(prediction: Prediction) -> Hit:
+        members = ((key, read(prediction)) for key, read in readers)
+        return {key: value for key, value in members if value is not None}
+
+    return project
+
+
+def _reader(scope: Scope, query: Predict, target: Target, projection: Projection) -> Reader:
+    field = ".".join(query.target)
+
+    def has(prediction: Prediction) -> dict[str, JsonValue]:
+        return {field: {"$has": target.candidates[prediction.candidate]}}
+
+    simple: dict[str, Reader] = {
+        "$p": lambda prediction: prediction.probability,
+        "$score": lambda prediction: prediction.probability,
+        "$lift": lambda prediction: prediction.probability / prediction.prior,
+        "$value": lambda prediction: target.candidates[prediction.candidate],
+        "feature": lambda prediction: target.candidates[prediction.candidate],
+        "field": lambda _: field,
+        "$proposition": has,
+        "$why": lambda prediction: why.to_json(explain(prediction, has(prediction))),
+    }
+    linked = _linked_reader(scope, target, projection)
+    return linked or simple.get(projection.name) or _refuse(projection)
+
+
+def _linked_reader(scope: Scope, target: Target, projection: Projection) -> Reader | None:
+    """A column of the row that a link target predicts; it wins over `field` and `feature` of the same name."""
+    if not isinstance(target, OneValue) or target.linked is None:
+        return None
+    path = tuple(projection.name.split("."))
+    if path[0] not in target.linked.table.schema.columns:
+        return None
+    rows = target.linked.first_rows
+    read = value_reader(scope, target.linked.table, path, _named(projection))
+    return lambda prediction: read(rows[prediction.candidate])
+
+
+def _refuse(projection: Projection) -> Reader:
+    raise _named(projection).not_found()
+
+
+def _named(projection: Projection) -> FieldName:
+    said_by = projection.place if projection.key == projection.name else ""
+    return FieldName(tuple(projection.name.split(".")), projection.place, said_by)
+
+
+def explain(prediction: Prediction, proposition: dict[str, JsonValue]) -> why.Product:
+    """The product that the probability is: base rate, normaliser, one lift per piece of evidence."""
+    distribution, at = prediction.distribution, prediction.place
+    normalizer = why.Norm(distribution.normalizer.name, float(distribution.normalizer.values[at]))
+    lifts = (
+        why.Lift(float(distribution.lifts[row, at]), piece.proposition) for row, piece in enumerate(prediction.evidence)
+    )
+    return why.Product(
+        (why.BaseP(float(distribution.base[at]), proposition), why.Product((normalizer,)), *lifts),
+    )
