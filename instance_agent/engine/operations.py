@@ -1,0 +1,71 @@
+"""What a commit says, and its payload in the log (msgpack)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from instance_agent.schema.rows import RowBatch
+from instance_agent.schema.types import JsonValue
+
+
+class PutTable(msgspec.Struct, frozen=True, tag="put_table"):
+    """A new, empty table; one of the same name is gone with its rows."""
+
+    table: str
+    definition: dict[str, Any]  # the table as GET /schema answers it
+    made_by_commit: int | None = None  # only in a checkpoint: the commit that first made the table
+
+
+class DropTables(msgspec.Struct, frozen=True, tag="drop_tables"):
+    """Tables that are gone with their rows."""
+
+    tables: list[str]
+
+
+class InsertRows(msgspec.Struct, frozen=True, tag="insert_rows"):
+    """Rows at the end of a table, column by column."""
+
+    table: str
+    count: int
+    columns: dict[str, list[Any]]
+
+    def batch(self) -> RowBatch:
+        return RowBatch(self.count, self.columns)
+
+
+class UploadProgress(msgspec.Struct, frozen=True, tag="upload"):
+    """How far a file upload has come: what makes a repeated or resumed one add its rows once."""
+
+    id: str
+    lines: int  # lines of the file that are done with, stored or refused
+    stored: int  # rows stored
+    failed: int  # lines refused
+    at: int  # unix seconds of this commit
+
+
+Operation = PutTable | DropTables | InsertRows | UploadProgress
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """Operations that become visible together."""
+
+    operations: list[Operation]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Commit)
+
+
+def encode(commit: Commit) -> bytes:
+    return _encoder.encode(commit)
+
+
+def decode(payload: bytes) -> Commit:
+    return _decoder.decode(payload)
+
+
+def insert(table: str, batch: RowBatch) -> InsertRows:
+    columns: dict[str, list[JsonValue]] = batch.columns
+    return InsertRows(table, batch.count, columns)

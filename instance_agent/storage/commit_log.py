@@ -1,0 +1,173 @@
+"""The commit log: the one file that says what is in the database, and the only authority on it.
+
+Order of a commit, all under the writer's lock: settle what a dead writer left -> write the record behind the published
+length -> sync -> publish the new length. Readers look at the published length only, so they never see a record that
+isn't on the disk. When a write fails the file is cut back to where it was.
+
+Order of a checkpoint: write the whole base into a new file -> sync -> rename over the old -> sync the folder. Readers
+notice by the inode; the old file stays readable to those who have it open.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from instance_agent.errors import AgentError, DamagedData
+from instance_agent.storage import log_format as fmt
+from instance_agent.storage.files import refusal, sync_directory, write_fully
+
+SEARCH_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as it was appended."""
+
+    commit_number: int
+    payload: bytes
+    end: int  # the offset just behind it
+
+
+class CommitLog:
+    """One open log file. `position` is where this reader goes on reading; writers must hold the writer's lock."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the log at `path`. Raises DamagedData when it isn't one, FileNotFoundError when there is none."""
+        self.path = path
+        self._file = path.open("r+b", buffering=0)
+        self._descriptor = self._file.fileno()
+        try:
+            self.header = fmt.unpack_header(os.pread(self._descriptor, fmt.HEADER_SIZE, 0))
+        except fmt.BadHeader as error:
+            raise DamagedData(f"{path} can't be read: {error}. Restore the data directory from a snapshot.") from None
+        self.position = fmt.HEADER_SIZE
+
+    @classmethod
+    def create(cls, path: Path, base_commit: int = 0, base: Iterable[bytes] = ()) -> CommitLog:
+        """A new log at `path` that starts with these base payloads, in place of any other; durable on return.
+
+        Raises AgentError (disk_full, storage_failed), then `path` is as it was.
+        """
+        temporary = path.with_name(f"{path.name}.new")
+        log_id = os.urandom(8)
+        try:
+            with temporary.open("wb") as file:
+                file.write(bytes(fmt.HEADER_SIZE))
+                for payload in base:
+                    file.write(fmt.pack_record(log_id, base_commit, payload))
+                end = file.tell()
+                file.seek(0)
+                file.write(fmt.pack_header(fmt.Header(log_id, base_commit, end), end))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise refusal(error) from error
+        sync_directory(path.parent)
+        return cls(path)
+
+    @property
+    def published(self) -> int:
+        """Every byte before this offset may be read."""
+        return int(fmt.PUBLISHED.unpack(os.pread(self._descriptor, fmt.PUBLISHED.size, fmt.PUBLISHED_AT))[0])
+
+    def is_replaced(self) -> bool:
+        """Has a checkpoint put another file in this one's place?"""
+        here, there = os.fstat(self._descriptor), self.path.stat()
+        return (here.st_ino, here.st_dev) != (there.st_ino, there.st_dev)
+
+    def read_on(self) -> Iterator[Record]:
+        """The records published since `position`, which moves on when the next one is asked for.
+
+        Raises DamagedData when committed bytes don't check out.
+        """
+        published = self.published
+        size = os.fstat(self._descriptor).st_size
+        if size < published:
+            raise self._damaged(size, f"{published - size} bytes that were committed are missing")
+        while self.position < published:
+            record = self._record_at(self.position, published)
+            if record is None:
+                raise self._damaged(self.position, "the checksum of a committed record is wrong")
+            yield record
+            self.position = record.end
+
+    def settle(self) -> None:
+        """Publish the whole records behind the published length and cut a torn tail. For the lock's holder.
+
+        Raises DamagedData when a record is broken and others follow it: that is no torn tail.
+        """
+        start = end = self.published
+        size = os.fstat(self._descriptor).st_size
+        if size <= end:
+            return
+        while (record := self._record_at(end, size)) is not None:
+            end = record.end
+        if end < size:
+            if self._finds_record(end + 1, size):
+                raise self._damaged(end, "a record is broken, and whole ones follow it")
+            os.ftruncate(self._descriptor, end)
+        os.fsync(self._descriptor)
+        if end > start:
+            self._publish(end)
+
+    def append(self, commit_number: int, payload: bytes) -> int:
+        """Make one record durable and visible; the offset behind it. For the lock's holder, after `settle`.
+
+        Raises AgentError (disk_full, storage_failed), then nothing of it is in the log.
+        """
+        if len(payload) > fmt.LONGEST_PAYLOAD:
+            raise AgentError("request_too_large")
+        start = self.published
+        try:
+            record = fmt.pack_record(self.header.log_id, commit_number, payload)
+            write_fully(self._descriptor, record, start)
+            os.fdatasync(self._descriptor)
+            self._publish(start + len(record))
+        except OSError as error:
+            os.ftruncate(self._descriptor, start)
+            raise refusal(error) from error
+        return start + len(record)
+
+    def _publish(self, length: int) -> None:
+        write_fully(self._descriptor, fmt.PUBLISHED.pack(length), fmt.PUBLISHED_AT)
+
+    def _record_at(self, offset: int, limit: int) -> Record | None:
+        """The whole record at `offset` that ends at or before `limit`, else None."""
+        head = fmt.unpack_record_head(os.pread(self._descriptor, fmt.RECORD_SIZE, offset))
+        if head is None or offset + fmt.RECORD_SIZE + head.length > limit:
+            return None
+        payload = self._read(offset + fmt.RECORD_SIZE, head.length)
+        if not fmt.is_whole(self.header.log_id, head, payload):
+            return None
+        return Record(head.commit_number, payload, offset + fmt.RECORD_SIZE + head.length)
+
+    def _read(self, offset: int, length: int) -> bytes:
+        parts: list[bytes] = []
+        while length and (part := os.pread(self._descriptor, length, offset)):
+            parts.append(part)
+            offset += len(part)
+            length -= len(part)
+        return b"".join(parts)
+
+    def _finds_record(self, offset: int, size: int) -> bool:
+        """Is there a whole record anywhere between `offset` and `size`?"""
+        while offset < size:
+            block = os.pread(self._descriptor, SEARCH_BLOCK, offset)
+            at = block.find(fmt.MARKER)
+            while at >= 0:
+                if self._record_at(offset + at, size) is not None:
+                    return True
+                at = block.find(fmt.MARKER, at + 1)
+            offset += max(1, len(block) - len(fmt.MARKER) + 1)
+        return False
+
+    def _damaged(self, offset: int, what: str) -> DamagedData:
+        return DamagedData(
+            f"{self.path} is damaged at byte {offset}: {what}. Nothing was changed. "
+            "Restore the data directory from a snapshot, or ask for help before anything is written."
+        )

@@ -1,0 +1,112 @@
+"""The bytes of the commit log.
+
+All numbers are little-endian. The file is one header, then records without gaps.
+
+Header, 56 bytes:
+
+    0   8  magic "VAKKALOG"
+    8   4  format version, 1
+    12  4  zero
+    16  8  log id: random bytes, new with every file
+    24  8  base commit: the number of the commit that the base records (below) amount to, 0 in a database's first log
+    32  8  base end: the offset just behind the base records, 56 when there are none
+    40  4  CRC32 of bytes 0..39
+    44  4  zero
+    48  8  published length: every byte before this offset is synced and may be read
+
+Record, 24 bytes and its payload:
+
+    0   4  marker "VREC"
+    4   4  CRC32 of log id, bytes 8..23 and the payload
+    8   4  length of the payload
+    12  4  zero
+    16  8  commit number
+    24  n  payload
+
+The published length is written last, after the record before it is synced, and is not synced itself. So after a loss
+of power it may lag behind records that were acknowledged, never run ahead of what is on the disk. Bytes behind it are
+either such records, whole, or what a writer left when it died: a torn tail. A record's checksum covers the log id,
+which no client knows, so nothing that a client stores can pass for a record.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+MAGIC = b"VAKKALOG"
+MARKER = b"VREC"
+VERSION = 1
+FIXED = struct.Struct("<8sII8sQQ")
+CHECKED = struct.Struct("<II")
+PUBLISHED = struct.Struct("<Q")
+PUBLISHED_AT = FIXED.size + CHECKED.size
+HEADER_SIZE = PUBLISHED_AT + PUBLISHED.size
+RECORD = struct.Struct("<4sI")
+COVERED = struct.Struct("<IIQ")
+RECORD_SIZE = RECORD.size + COVERED.size
+LONGEST_PAYLOAD = 2**32 - 1
+
+
+class BadHeader(ValueError):
+    """The first bytes aren't a commit log that this version reads; the text says why."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a log file says about itself and never changes."""
+
+    log_id: bytes
+    base_commit: int
+    base_end: int
+
+
+@dataclass(frozen=True)
+class RecordHead:
+    """The first bytes of a record, not yet proven by its checksum."""
+
+    crc: int
+    covered: bytes
+    length: int
+    commit_number: int
+
+
+def pack_header(header: Header, published: int) -> bytes:
+    fixed = FIXED.pack(MAGIC, VERSION, 0, header.log_id, header.base_commit, header.base_end)
+    return fixed + CHECKED.pack(zlib.crc32(fixed), 0) + PUBLISHED.pack(published)
+
+
+def unpack_header(content: bytes) -> Header:
+    """Raises BadHeader."""
+    if len(content) < HEADER_SIZE or content[: len(MAGIC)] != MAGIC:
+        raise BadHeader("it doesn't start like a commit log")
+    _, version, _, log_id, base_commit, base_end = FIXED.unpack_from(content)
+    if version != VERSION:
+        raise BadHeader(f"it has format version {version}, and this program reads version {VERSION}")
+    if CHECKED.unpack_from(content, FIXED.size)[0] != zlib.crc32(content[: FIXED.size]):
+        raise BadHeader("the checksum of its header is wrong")
+    return Header(log_id, base_commit, base_end)
+
+
+def pack_record(log_id: bytes, commit_number: int, payload: bytes) -> bytes:
+    covered = COVERED.pack(len(payload), 0, commit_number)
+    return RECORD.pack(MARKER, _checksum(log_id, covered, payload)) + covered + payload
+
+
+def unpack_record_head(content: bytes) -> RecordHead | None:
+    """None when these bytes don't start a record."""
+    if len(content) < RECORD_SIZE or content[: len(MARKER)] != MARKER:
+        return None
+    covered = content[RECORD.size : RECORD_SIZE]
+    length, _, commit_number = COVERED.unpack(covered)
+    return RecordHead(RECORD.unpack_from(content)[1], covered, length, commit_number)
+
+
+def is_whole(log_id: bytes, head: RecordHead, payload: bytes) -> bool:
+    """Does the payload belong to the head, every byte as it was written?"""
+    return len(payload) == head.length and _checksum(log_id, head.covered, payload) == head.crc
+
+
+def _checksum(log_id: bytes, covered: bytes, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(covered, zlib.crc32(log_id)))
