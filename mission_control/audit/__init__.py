@@ -1,0 +1,1 @@
+"""What people did: one row per change, appended in the same transaction."""

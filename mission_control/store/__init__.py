@@ -1,0 +1,1 @@
+"""The console's tables and the way to them."""
