@@ -1,0 +1,1 @@
+"""What reaches outside: one implementation of every port per cloud."""

@@ -1,0 +1,1 @@
+"""The ports on one machine: processes, directories, derived keys. A product, not a mock."""

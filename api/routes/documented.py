@@ -1,0 +1,21 @@
+"""What the OpenAPI document says of every call of a kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SERVICE_TOKEN = "ServiceToken"  # noqa: S105 - the name of a scheme, not a token
+SECURITY_SCHEMES: dict[str, Any] = {
+    SERVICE_TOKEN: {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A token of at most 60 s, signed by Mission Control or by the agent of an environment.",
+    }
+}
+CONSOLE_CALL: dict[str, Any] = {"security": SERVICE_TOKEN, "description": "Called by Mission Control, for a team."}
+AGENT_CALL: dict[str, Any] = {"security": SERVICE_TOKEN, "description": "Called by the environment's own agent."}
+EITHER_CALL: dict[str, Any] = {
+    "security": SERVICE_TOKEN,
+    "description": "Called by Mission Control, for a team, or by the environment's own agent.",
+}

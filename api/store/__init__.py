@@ -1,0 +1,1 @@
+"""The control plane's rows in PostgreSQL: plain SQL, one module per topic."""
