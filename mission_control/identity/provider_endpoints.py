@@ -48,7 +48,7 @@ def endpoints(
         try:
             found = cast(AccessToken, protector.acquire_token(["openid"]))
         except OAuth2Error as error:
-            protector.raise_error_response(error)
+            return server.handle_response(*error())
         user = users.find(found.subject)
         return jsonify({} if user is None else claims_of(user, found.scope))
 

@@ -10,7 +10,7 @@ from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2 import OAuth2Error
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from mission_control.identity.provider_attempts import SignInAttempts
 from mission_control.identity.provider_oauth import SignedIn
@@ -89,6 +89,8 @@ def register_error_pages(app: Flask) -> None:
         if isinstance(error, InternalServerError):
             log.error("request_failed", endpoint=request.endpoint, exc_info=error.original_exception or error)
             return _message_page("Something went wrong here", "It was logged. Please try again.", status=500)
+        if isinstance(error, SecurityError):  # no route was looked for, so no page with links can be made
+            return Response("This address isn't served here.\n", status=400, mimetype="text/plain")
         page = _message_page(error.name, error.description or "", status=error.code or 500)
         for name, value in error.get_headers():
             if name in {"Allow", "Retry-After"}:
