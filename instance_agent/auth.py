@@ -1,0 +1,112 @@
+"""Who may do what: the environment's two keys, known here or checked with the control plane.
+
+Keys are never kept: comparisons and the cache work on their SHA-256. A view says with `reads` that a read-only key
+suffices; every other view below /api needs the read-write key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import Protocol, TypeVar
+
+from instance_agent.errors import AgentError
+
+GOOD_SECONDS = 300.0
+UNKNOWN_SECONDS = 5.0
+CACHE_SIZE = 10_000
+LONGEST_KEY = 512
+
+View = TypeVar("View", bound=Callable[..., object])
+
+
+class Access(Enum):
+    """What a key may do; the member's value is its name on the wire of the control plane."""
+
+    READ_ONLY = "read_only"
+    READ_WRITE = "read_write"  # reads, too
+
+
+class KeyCheck(Protocol):
+    """Where keys are known."""
+
+    def access(self, key: str) -> Access | None:
+        """What this key may do, None when it is unknown. Raises AgentError key_check_unavailable."""
+
+
+class OpenAccess:
+    """No keys at all, for a try on one machine."""
+
+    def access(self, key: str) -> Access | None:  # noqa: ARG002 - every key, and none, is good
+        return Access.READ_WRITE
+
+
+class OwnKeys:
+    """The two keys that the agent was started with."""
+
+    def __init__(self, *, read_only: str | None, read_write: str | None) -> None:
+        given = ((Access.READ_WRITE, read_write), (Access.READ_ONLY, read_only))
+        self._digests = [(access, _digest(key)) for access, key in given if key]
+
+    def access(self, key: str) -> Access | None:
+        digest = _digest(key)
+        found = [access for access, known in self._digests if hmac.compare_digest(known, digest)]
+        return found[0] if found else None
+
+
+class CachedKeys:
+    """Remembers the answers of another check in memory: five minutes when good, five seconds when unknown."""
+
+    def __init__(self, inner: KeyCheck, clock: Callable[[], float] = time.monotonic) -> None:
+        self._inner = inner
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._answers: dict[bytes, tuple[Access | None, float]] = {}  # key's SHA-256 -> answer, good until
+
+    def access(self, key: str) -> Access | None:
+        digest = _digest(key)
+        with self._lock:
+            answer, good_until = self._answers.get(digest, (None, 0.0))
+        if self._clock() < good_until:
+            return answer
+        answer = self._inner.access(key)
+        lifetime = UNKNOWN_SECONDS if answer is None else GOOD_SECONDS
+        with self._lock:
+            self._answers.pop(digest, None)
+            while len(self._answers) >= CACHE_SIZE:
+                del self._answers[next(iter(self._answers))]
+            self._answers[digest] = (answer, self._clock() + lifetime)
+        return answer
+
+
+def reads(view: View) -> View:
+    """Mark a view that a read-only key may call, too."""
+    view.vakka_access = Access.READ_ONLY  # type: ignore[attr-defined]
+    return view
+
+
+def needed_access(view: Callable[..., object] | None) -> Access:
+    """What a view asks for."""
+    needed = getattr(view, "vakka_access", Access.READ_WRITE)
+    return needed if isinstance(needed, Access) else Access.READ_WRITE
+
+
+def authorize(keys: KeyCheck, key: str | None, needed: Access) -> None:
+    """Return when `key` may do what is needed. Raises AgentError key_missing, key_unknown, key_read_only."""
+    if not key and not isinstance(keys, OpenAccess):
+        raise AgentError("key_missing")
+    if key and len(key) > LONGEST_KEY:
+        raise AgentError("key_unknown")
+    access = keys.access(key or "")
+    if access is None:
+        raise AgentError("key_unknown")
+    if needed is Access.READ_WRITE and access is not Access.READ_WRITE:
+        raise AgentError("key_read_only")
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,111 @@
+"""What happens around every request: permission, limits, headers, the line in api_calls.log, errors as JSON."""
+
+from __future__ import annotations
+
+import time
+from uuid import uuid4
+
+import structlog
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from instance_agent.auth import authorize, needed_access
+from instance_agent.context import agent
+from instance_agent.errors import AgentError
+from instance_agent.http import drain, error_answer
+from instance_agent.limits import LARGEST_BODY_BYTES
+from instance_agent.log import API_CALLS, place_of
+
+HEADERS = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-credentials": "true",
+    "access-control-allow-headers": "Content-Type, X-Amz-Date, Authorization, X-Api-Key, X-Amz-Security-Token",
+    "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS, HEAD, PATCH, CONNECT",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "x-xss-protection": "1; mode=block",
+    "referrer-policy": "strict-origin-when-cross-origin",
+    "permissions-policy": "geolocation=(), microphone=(), camera=()",
+    "cache-control": "no-store",
+}
+KNOWN_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH"})
+UPLOADS_ENDPOINT = "service.receive_upload"
+
+log = structlog.get_logger(__name__)
+calls = structlog.get_logger(API_CALLS)
+
+
+def install(app: Flask) -> None:
+    """Put these hooks around all requests of `app`."""
+    app.before_request(_begin)
+    app.before_request(_answer_options)
+    app.before_request(_refuse_large_body)
+    app.before_request(_check_key)
+    app.after_request(_complete)
+    app.register_error_handler(AgentError, _refused)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+    g.request_id = str(uuid4())
+
+
+def _answer_options() -> Response | None:
+    return Response(status=200) if request.method == "OPTIONS" else None
+
+
+def _refuse_large_body() -> None:
+    if request.endpoint != UPLOADS_ENDPOINT and (request.content_length or 0) > LARGEST_BODY_BYTES:
+        raise AgentError("request_too_large")
+
+
+def _check_key() -> None:
+    if request.endpoint is None or not request.path.startswith("/api/"):
+        return
+    view = current_app.view_functions[request.endpoint]
+    authorize(agent().keys, request.headers.get("x-api-key"), needed_access(view))
+
+
+def _refused(error: AgentError) -> Response:
+    if error.status == 413:
+        drain(request)
+    return error_answer(error)
+
+
+def _http_error(error: HTTPException) -> Response:
+    if isinstance(error, RequestEntityTooLarge):
+        return _refused(AgentError("request_too_large"))
+    if error.code == 405:
+        answer = error_answer(AgentError("method_not_allowed"))
+        answer.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        return answer
+    if error.code == 404:
+        return error_answer(AgentError("not_found"))
+    if error.code is not None and error.code < 500:
+        return error_answer(AgentError("request_invalid"))
+    return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("internal_error", request_id=g.request_id, error=type(error).__name__, places=place_of(error))
+    return error_answer(AgentError("internal"))
+
+
+def _complete(response: Response) -> Response:
+    duration_ms = (time.perf_counter() - g.started) * 1000
+    response.headers.update(HEADERS)
+    response.headers["x-aitoai-response-time"] = f"{duration_ms:.2f}"
+    response.headers["x-request-id"] = g.request_id
+    calls.info(
+        "api_call",
+        method=request.method if request.method in KNOWN_METHODS else "other",
+        route=request.url_rule.rule if request.url_rule is not None else None,
+        status=response.status_code,
+        request_bytes=request.content_length,
+        response_bytes=response.calculate_content_length(),
+        duration_ms=round(duration_ms, 2),
+        request_id=g.request_id,
+    )
+    return response

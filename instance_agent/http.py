@@ -1,0 +1,66 @@
+"""JSON in, JSON out: bodies read strictly, answers and errors in the published shape."""
+
+from __future__ import annotations
+
+import msgspec
+from flask import Request, Response, request
+from werkzeug.exceptions import BadRequest, ClientDisconnected
+
+from instance_agent.errors import AgentError
+from instance_agent.schema.types import JsonValue
+
+LARGEST_DRAIN_BYTES = 64 * 1024 * 1024
+
+_plain = msgspec.json.Encoder()
+_sorted = msgspec.json.Encoder(order="deterministic")
+
+
+def json_body() -> JsonValue:
+    """The JSON value that the request's body is. Raises AgentError json_malformed."""
+    try:
+        content = request.get_data(cache=False)
+    except (BadRequest, ClientDisconnected, OSError) as error:
+        raise AgentError("json_malformed", "The body didn't arrive whole. Send it again.") from error
+    return parse_json(content)
+
+
+def parse_json(content: bytes) -> JsonValue:
+    """The JSON value that `content` is. Raises AgentError json_malformed, which never quotes the content."""
+    if not content.strip():
+        raise AgentError("json_malformed", "The body is empty, and a JSON document is expected.")
+    try:
+        value: JsonValue = msgspec.json.decode(content)
+    except UnicodeDecodeError as error:
+        raise AgentError("json_malformed", f"The body isn't UTF-8: see byte {error.start} of a text in it.") from None
+    except RecursionError:
+        raise AgentError("json_malformed", "The body is nested too deeply.") from None
+    except msgspec.DecodeError as error:
+        raise AgentError("json_malformed", f"The body isn't valid JSON: {error}.") from None
+    return value
+
+
+def json_answer(value: JsonValue, status: int = 200, *, sort_keys: bool = False) -> Response:
+    """`value` as the answer; with sort_keys every object's keys in alphabetical order."""
+    content = (_sorted if sort_keys else _plain).encode(value)
+    return Response(content, status=status, content_type="application/json")
+
+
+def error_answer(error: AgentError) -> Response:
+    """The published flat error, with our stable code beside it."""
+    answer = json_answer({"message": error.message, "status": error.status, "error": error.code}, error.status)
+    if error.retry_after_seconds is not None:
+        answer.headers["Retry-After"] = str(error.retry_after_seconds)
+    return answer
+
+
+def drain(current: Request) -> None:
+    """Read what is left of a refused body, up to a limit: a client that still sends wouldn't see the answer."""
+    stream = current.environ["wsgi.input"]
+    left = LARGEST_DRAIN_BYTES
+    if not current.environ.get("wsgi.input_terminated"):
+        left = min(left, current.content_length or 0)
+    try:
+        while left > 0 and (part := stream.read(min(left, 65_536))):
+            left -= len(part)
+    except OSError:
+        return  # the client is gone: there is nobody to answer

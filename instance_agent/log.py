@@ -1,0 +1,54 @@
+"""Log files as JSON lines: one line per call in api_calls.log, what happened in info.log, and more in debug.log.
+
+Nothing here ever holds a key, a token or a value of a row: calls are logged by route template, errors by class and
+place in the code. The files may be rotated from outside at any time (they are opened again when they were moved).
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
+
+import structlog
+
+API_CALLS = "vakka.api_calls"
+
+
+def configure(logs_dir: Path) -> None:
+    """Send all logs of this process to files in `logs_dir`, which exists. May be called again."""
+    formatter = logging.Formatter("%(message)s")
+    root = logging.getLogger("instance_agent")
+    calls = logging.getLogger(API_CALLS)
+    for logger, name, level in (
+        (root, "info.log", logging.INFO),
+        (root, "debug.log", logging.DEBUG),
+        (calls, "api_calls.log", logging.INFO),
+    ):
+        path = str(logs_dir / name)
+        if any(isinstance(handler, WatchedFileHandler) and handler.baseFilename == path for handler in logger.handlers):
+            continue
+        handler = WatchedFileHandler(path, encoding="utf-8")
+        handler.setLevel(level)
+        handler.setFormatter(formatter)
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def place_of(error: BaseException) -> list[str]:
+    """Where an error was raised, outermost first: file, line and function, without its text, which may hold data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in frames]
