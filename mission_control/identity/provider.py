@@ -57,6 +57,7 @@ def create_provider(settings: ProviderSettings, *, clock: Clock = time.time) -> 
     app.register_blueprint(machine_endpoints)
     app.register_blueprint(pages(settings, server, Sessions(users, clock), users, SignInAttempts(clock)))
     csrf.exempt("mission_control.identity.provider_pages.sign_out")
+    app.jinja_env.globals["console_address"] = settings.post_logout_uri
     register_error_pages(app)
     add_security_headers(app, client_address=settings.redirect_uri)
     structlog.get_logger().info("identity_provider_ready", issuer=settings.issuer)

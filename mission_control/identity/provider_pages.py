@@ -125,11 +125,8 @@ def _refusal(server: AuthorizationServer, error: OAuth2Error) -> Response:
     log.warning("authorization_refused", error=error.error)
     if getattr(error, "redirect_uri", None):
         return cast(Response, server.handle_error_response(server.create_oauth2_request(None), error))
-    return _message_page(
-        "This sign-in link doesn't work",
-        f"{error.description or error.error} Start again from Mission Control.",
-        status=400,
-    )
+    sentence = "It is incomplete, or names a program or an address that isn't registered here. Start again there:"
+    return _message_page("This sign-in link doesn't work", sentence, status=400)
 
 
 def _sign_out(settings: ProviderSettings, sessions: Sessions) -> Response:
@@ -142,12 +139,12 @@ def _sign_out(settings: ProviderSettings, sessions: Sessions) -> Response:
     client_id = request.values.get("client_id", settings.client_id)
     if client_id != settings.client_id or (target and target != settings.post_logout_uri):
         log.warning("sign_out_refused")
-        sentence = "It names an address or a program that isn't registered here. Sign out from Mission Control."
+        sentence = "It names an address or a program that isn't registered here. Sign out there:"
         return _message_page("This sign-out link doesn't work", sentence, status=400)
     sessions.end()
     log.info("signed_out")
     if not target:
-        return _message_page("You are signed out", "You can close this page.", status=200)
+        return _message_page("You are signed out", "You can close this page, or sign in again:", status=200)
     state = request.values.get("state")
     separator = "&" if "?" in target else "?"
     return cast(Response, redirect(target + (separator + urlencode({"state": state}) if state else ""), 303))
