@@ -62,9 +62,10 @@ def _refuse_large_body() -> None:
 
 
 def _check_key() -> None:
-    if request.endpoint is None or not request.path.startswith("/api/"):
+    rule = request.url_rule
+    if rule is None or not rule.rule.startswith("/api/"):
         return
-    view = current_app.view_functions[request.endpoint]
+    view = current_app.view_functions[rule.endpoint]
     authorize(agent().keys, request.headers.get("x-api-key"), needed_access(view))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 from flask import Request, Response, request
-from werkzeug.exceptions import BadRequest, ClientDisconnected
+from werkzeug.exceptions import ClientDisconnected
 
 from instance_agent.errors import AgentError
+from instance_agent.limits import LARGEST_BODY_BYTES
 from instance_agent.schema.types import JsonValue
 
 LARGEST_DRAIN_BYTES = 64 * 1024 * 1024
@@ -15,13 +16,20 @@ _plain = msgspec.json.Encoder()
 _sorted = msgspec.json.Encoder(order="deterministic")
 
 
-def json_body() -> JsonValue:
-    """The JSON value that the request's body is. Raises AgentError json_malformed."""
+def body() -> bytes:
+    """The request's body, whole. Raises AgentError request_invalid, request_too_large."""
     try:
         content = request.get_data(cache=False)
-    except (BadRequest, ClientDisconnected, OSError) as error:
-        raise AgentError("json_malformed", "The body didn't arrive whole. Send it again.") from error
-    return parse_json(content)
+        if len(content) == LARGEST_BODY_BYTES and request.environ["wsgi.input"].read(1):
+            raise AgentError("request_too_large")  # a body of unannounced length was only read up to the limit
+    except (ClientDisconnected, OSError) as error:
+        raise AgentError("request_invalid", "The body didn't arrive whole. Send it again.") from error
+    return content
+
+
+def json_body() -> JsonValue:
+    """The JSON value that the request's body is. Raises AgentError json_malformed, and what `body` raises."""
+    return parse_json(body())
 
 
 def parse_json(content: bytes) -> JsonValue:

@@ -54,10 +54,7 @@ class Database:
         self._writers = threading.Lock()
         self._state_lock = threading.Lock()
         with exclusively(self._lock_path):
-            if not self._log_path.exists():
-                CommitLog.create(self._log_path)
-            self._log = CommitLog(self._log_path)
-            self._log.settle()
+            self._log = CommitLog.recover(self._log_path)
             self._state = State(self._log.header.base_commit)
             self._seen = Seen(self._log, self._log.position, self._state.view(None))
             with self._state_lock:
@@ -70,6 +67,16 @@ class Database:
         Raises DamagedData when stored bytes don't check out, OSError when the folder can't be used.
         """
         return cls(data_dir)
+
+    @staticmethod
+    def check(data_dir: Path) -> None:
+        """Recover the database in `data_dir` and prove all its checksums, without keeping it in memory.
+
+        Raises DamagedData when stored bytes don't check out, OSError when the folder can't be used.
+        """
+        with exclusively(data_dir / LOCK_NAME):
+            for _ in CommitLog.recover(data_dir / LOG_NAME).read_on():
+                pass
 
     def read_view(self) -> ReadView:
         """Everything that was committed before this call, by any process. Raises DamagedData."""

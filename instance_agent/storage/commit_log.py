@@ -70,6 +70,15 @@ class CommitLog:
         sync_directory(path.parent)
         return cls(path)
 
+    @classmethod
+    def recover(cls, path: Path) -> CommitLog:
+        """The log at `path`, made empty when there is none, settled, at its start. For the lock's holder."""
+        if not path.exists():
+            return cls.create(path)
+        found = cls(path)
+        found.settle()
+        return found
+
     @property
     def published(self) -> int:
         """Every byte before this offset may be read."""

@@ -54,18 +54,6 @@ class Tally:
         self.failing = [*self.failing, FailingRow(self.lines, message)][-SHOWN_FAILING_ROWS:]
 
 
-@dataclass
-class Chunk:
-    """Rows on their way into one commit."""
-
-    rows: list[Row] = field(default_factory=list)
-    size: int = 0  # bytes of their lines
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.rows) >= CHUNK_ROWS or self.size >= CHUNK_BYTES
-
-
 def ingest(
     database: Database,
     state: UploadState,
@@ -80,53 +68,61 @@ def ingest(
     """
     _prove_sound(file, must_stop)
     file.seek(0)
-    known = database.upload_progress(state.id)
-    tally = Tally(known.lines, known.stored, known.failed, None, list(state.failing)) if known else Tally(0, 0, 0)
     table = database.read_view().tables.get(state.table)
     if table is None or table.data.made_by_commit != state.made_by_commit:
         raise AgentError("table_changed")
-    chunk = Chunk()
-
-    def commit() -> None:
-        if must_stop():
-            raise Stopped
-        if not chunk.rows:
-            return
-        columns: dict[str, list[JsonValue]] = {
-            name: [row.get(name) for row in chunk.rows] for name in table.schema.columns
-        }
-        tally.stored += len(chunk.rows)
-        progress = UploadProgress(state.id, tally.lines, tally.stored, tally.failed, int(time.time()))
-        batch = RowBatch(len(chunk.rows), columns)
-        database.insert_upload_rows(state.table, state.made_by_commit, batch, progress)
-        tally.last_row = chunk.rows[-1]
-        chunk.rows, chunk.size = [], 0
-        report(tally)
-
+    known = database.upload_progress(state.id)
+    tally = Tally(known.lines, known.stored, known.failed, None, list(state.failing)) if known else Tally(0, 0, 0)
     with gzip.GzipFile(fileobj=file) as unpacked:
-        for line in islice(_lines(unpacked), tally.lines, None):
-            tally.lines += 1
-            _take(line, table.schema, chunk, tally)
-            if chunk.is_full:
-                commit()
-    commit()
+        lines = islice(_lines(unpacked), tally.lines, None)
+        for rows in _chunks(lines, table.schema, tally):
+            if must_stop():
+                raise Stopped
+            _commit(database, state, table.schema, rows, tally)
+            report(tally)
     return tally
 
 
-def _take(line: bytes | None, schema: TableSchema, chunk: Chunk, tally: Tally) -> None:
+def _chunks(lines: Iterator[bytes | None], schema: TableSchema, tally: Tally) -> Iterator[list[Row]]:
+    """The good rows, some thousands at a time; `tally` says how many lines that makes."""
+    rows: list[Row] = []
+    size = 0
+    for line in lines:
+        tally.lines += 1
+        row = _row_of(line, schema, tally)
+        if row is not None:
+            rows.append(row)
+            size += len(line or b"")
+        if len(rows) >= CHUNK_ROWS or size >= CHUNK_BYTES:
+            yield rows
+            rows, size = [], 0
+    if rows:
+        yield rows
+
+
+def _commit(database: Database, state: UploadState, schema: TableSchema, rows: list[Row], tally: Tally) -> None:
+    columns: dict[str, list[JsonValue]] = {name: [row.get(name) for row in rows] for name in schema.columns}
+    stored = tally.stored + len(rows)
+    progress = UploadProgress(state.id, tally.lines, stored, tally.failed, int(time.time()))
+    database.insert_upload_rows(state.table, state.made_by_commit, RowBatch(len(rows), columns), progress)
+    tally.stored, tally.last_row = stored, rows[-1]
+
+
+def _row_of(line: bytes | None, schema: TableSchema, tally: Tally) -> Row | None:
+    """The row that a line is; None for a blank one and for a bad one, which is counted."""
     if line is None:
         tally.refuse(f"the line is longer than {LARGEST_BODY_BYTES} bytes.")
-        return
+        return None
     if not line.strip():
-        return
+        return None
     try:
         value: JsonValue = msgspec.json.decode(line)
-        chunk.rows.append(check_row(schema, value))
-        chunk.size += len(line)
+        return check_row(schema, value)
     except RowInvalid as error:
         tally.refuse(error.message)
     except (ValueError, RecursionError):
         tally.refuse("the line isn't one JSON document in UTF-8.")
+    return None
 
 
 def _lines(unpacked: gzip.GzipFile) -> Iterator[bytes | None]:

@@ -46,8 +46,9 @@ class Uploads:
         return prepared
 
     def trigger(self, table: str, upload_id: UUID) -> str:
-        """Have the file read in; the state of that. Asking again changes nothing, unless there is something to go on with.
+        """Have the file read in; the state of that.
 
+        Asking again changes nothing, unless a full disk stopped it: then it goes on behind what is stored.
         Raises AgentError upload_not_found, upload_missing, table_changed.
         """
         state = self._state_of(table, upload_id)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from instance_agent.context import agent
 from instance_agent.engine.tables import TableView
 from instance_agent.errors import AgentError, TableNotFound
-from instance_agent.http import json_answer, json_body
+from instance_agent.http import body, json_answer, json_body, parse_json
 from instance_agent.limits import LARGEST_BATCH_ROWS
 from instance_agent.schema.rows import check_row
 from instance_agent.schema.types import JsonValue, type_name
@@ -41,8 +41,9 @@ def insert_batch(table: str) -> Response:
 def optimize(table: str) -> Response:
     """Nothing to do: indexes are kept up to date by themselves."""
     existing_table(table)
-    if request.get_data():
-        json_body()
+    content = body()
+    if content:
+        parse_json(content)
     return json_answer({})
 
 

@@ -1,0 +1,115 @@
+"""The agent's processes: one gunicorn arbiter, worker processes with threads, all over one data directory.
+
+Each worker opens the database after the fork, so that locks, threads and files are its own. The socket is bound before
+anything else, so a taken port is known at once, and no other program can take it in between.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import structlog
+from flask import Flask
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+
+from instance_agent import log
+from instance_agent.app import create_app
+from instance_agent.context import EXTENSION
+from instance_agent.engine.database import Database
+from instance_agent.errors import CannotServe
+from instance_agent.settings import Settings
+
+WORKER_TIMEOUT_SECONDS = 35
+GRACEFUL_SECONDS = 4
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat files must not wait for a disk
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal ends it. Raises CannotServe with a sentence for the operator.
+
+    Files are made readable for this account only.
+    """
+    os.umask(0o077)
+    settings.check()
+    _prepare_folder(settings.data_dir, "--data")
+    _prepare_folder(settings.logs_dir, "--logs")
+    log.configure(settings.logs_dir)
+    listener = _bind(settings.host, settings.port)
+    try:
+        Database.check(settings.data_dir)
+    except OSError as error:
+        raise CannotServe(f"The data directory {settings.data_dir} can't be used: {error.strerror}.") from None
+    structlog.get_logger(__name__).info("agent_starts", port=listener.getsockname()[1], workers=settings.workers)
+    _Server(settings, listener).run()
+
+
+class _Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn, configured here and nowhere else."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self._settings = settings
+        self._listener = listener
+        super().__init__()
+
+    def load_config(self) -> None:
+        options: dict[str, Any] = {
+            "bind": f"fd://{self._listener.fileno()}",
+            "worker_class": "gthread",
+            "workers": self._settings.workers,
+            "threads": self._settings.threads,
+            "preload_app": False,
+            "timeout": WORKER_TIMEOUT_SECONDS,
+            "graceful_timeout": GRACEFUL_SECONDS,
+            "keepalive": 15,
+            "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
+            "control_socket_disable": True,
+            "forwarder_headers": "",
+            "proc_name": "vakka-agent",
+            "loglevel": "warning",
+            "worker_exit": _stop_background,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return create_app(self._settings)
+
+
+def _stop_background(_server: object, worker: Any) -> None:
+    application = getattr(worker, "wsgi", None)
+    if isinstance(application, Flask):
+        application.extensions[EXTENSION].uploads.stop()
+
+
+def _prepare_folder(path: Path, option: str) -> None:
+    """Have the folder, writable. Raises CannotServe."""
+    probe = path / ".writable"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise CannotServe(
+            f"The folder {path} can't be written to: {error.strerror}. Choose another with {option} DIR, or free it."
+        ) from None
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises CannotServe."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise CannotServe(
+            f"Port {port} on {host} can't be used: {error.strerror}. "
+            "Stop the program that has it, or choose another port with --port N."
+        ) from None
+    listener.set_inheritable(True)
+    return listener
