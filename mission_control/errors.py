@@ -85,7 +85,10 @@ ERRORS: dict[str, ErrorKind] = {
         403, _T.FORBIDDEN, "That isn't allowed", "Your account may not do this. Ask an owner of your team."
     ),
     "page_not_found": ErrorKind(
-        404, _T.NOT_FOUND, "There is nothing here", "No page has this address. Check it, or start from your environments."
+        404,
+        _T.NOT_FOUND,
+        "There is nothing here",
+        "No page has this address. Check it, or start from your environments.",
     ),
     "environment_not_found": ErrorKind(
         404,

@@ -61,6 +61,7 @@ def render_exception_without_text(_logger: WrappedLogger, _method: str, event: E
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
         event["frames"] = [
-            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)
         ]
     return event

@@ -18,7 +18,9 @@ def ensure_person(connection: Connection, identity: Identity) -> Person:
     Issuer and subject decide who somebody is; the address is only kept up to date, so that a person who takes over
     another's address never takes over the account. Two first sign-ins at once make one account.
     """
-    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{identity.issuer} {identity.subject}"])
+    connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{identity.issuer} {identity.subject}"]
+    )
     row = connection.execute(
         "update account set email = %s where issuer = %s and subject = %s returning id",
         [identity.email, identity.issuer, identity.subject],

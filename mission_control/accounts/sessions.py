@@ -78,7 +78,8 @@ class SessionStore(SessionInterface):
                     self._begin(connection, session)
                 else:
                     connection.execute(
-                        "update session set data = %s where id_hash = %s", [Jsonb(dict(session)), self._hash(session.id)]
+                        "update session set data = %s where id_hash = %s",
+                        [Jsonb(dict(session)), self._hash(session.id)],
                     )
         if session.set_cookie:
             response.set_cookie(
@@ -137,8 +138,7 @@ class SessionStore(SessionInterface):
         session.id = session.set_cookie = secrets.token_urlsafe(32)
         person = session.person
         connection.execute(
-            "insert into session (id_hash, account_id, team_id, data, expires_at)"
-            " values (%s, %s, %s, %s, now() + %s)",
+            "insert into session (id_hash, account_id, team_id, data, expires_at) values (%s, %s, %s, %s, now() + %s)",
             [
                 self._hash(session.id),
                 person.account_id if person else None,

@@ -71,7 +71,9 @@ class IdentityClient:
             raise ConsoleError("sign_in_expired")
         with self._errors_as_pages():
             self._load_metadata()
-            token = self._provider.authorize_access_token(claims_options={"iss": {"values": [self._settings.oidc_issuer]}})
+            token = self._provider.authorize_access_token(
+                claims_options={"iss": {"values": [self._settings.oidc_issuer]}}
+            )
         claims = token.get("userinfo") or {}  # only there when the ID token has been verified
         subject, email = claims.get("sub"), claims.get("email")
         if not isinstance(subject, str) or not subject:

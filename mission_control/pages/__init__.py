@@ -1,0 +1,1 @@
+"""The pages of the console, thin: read the request, one call, render."""

@@ -1,0 +1,122 @@
+"""The list of environments, the form for a new one, and the page of each."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from mission_control.accounts.gate import signed_in
+from mission_control.accounts.models import Person
+from mission_control.audit.events import Event, EventKind
+from mission_control.audit.recording import recorded
+from mission_control.control_plane import Accepted, NameRefused, OperationState
+from mission_control.errors import ConsoleError
+from mission_control.pages.environment_view import EnvironmentView, view
+from mission_control.parts import parts
+
+blueprint = Blueprint("environments", __name__, url_prefix="/environments")
+
+LONGEST_NAME = 64
+
+
+@blueprint.get("")
+def index() -> str:
+    """All environments of the team."""
+    return render_template("pages/environments.html", environments=parts().control_plane.environments(signed_in()))
+
+
+@blueprint.get("/new")
+def new() -> str:
+    """The form for a new environment."""
+    return _form()
+
+
+@blueprint.post("/new")
+def create() -> AnyResponse | tuple[str, int]:
+    """Begin to make one, then show it; or the form again with what is wrong."""
+    person, name = signed_in(), request.form.get("name", "").strip()
+    if not name:
+        return _form(problem="Give the environment a name."), 422
+    if len(name) > LONGEST_NAME:
+        return _form(name=name, problem=f"Use at most {LONGEST_NAME} characters; these are {len(name)}."), 422
+    try:
+        accepted = _create(person, name, _request_id())
+    except NameRefused as refused:
+        return _form(name=name, problem=refused.sentence), 422
+    return redirect(url_for("environments.show", environment_id=accepted.environment.id), 303)
+
+
+@blueprint.get("/<uuid:environment_id>")
+def show(environment_id: UUID) -> AnyResponse | str:
+    """One environment: how it is, how to use it, how to end it."""
+    found = _look(environment_id)
+    if found is None:
+        flash("The environment has been deleted. Its keys work no longer.")
+        return redirect(url_for("environments.index"), 303)
+    return render_template("pages/environment.html", view=found)
+
+
+@blueprint.get("/<uuid:environment_id>/progress")
+def progress(environment_id: UUID) -> AnyResponse | str:
+    """The changing part of the page, for a browser that looks every second."""
+    if "HX-Request" not in request.headers:
+        return redirect(url_for("environments.show", environment_id=environment_id))
+    found = _look(environment_id)
+    if found is None:
+        response = Response(status=204)
+        response.headers["HX-Redirect"] = url_for("environments.show", environment_id=environment_id, **request.args)
+        return response
+    return make_response(render_template("fragments/environment.html", view=found))
+
+
+def _look(environment_id: UUID) -> EnvironmentView | None:
+    """The environment; None when the deletion that the address names has ended and it is gone."""
+    try:
+        return view(parts().control_plane, signed_in(), environment_id)
+    except ConsoleError as error:
+        if error.code == "environment_not_found" and _was_deleted(environment_id):
+            return None
+        raise
+
+
+def _was_deleted(environment_id: UUID) -> bool:
+    operation_id = request.args.get("operation", type=UUID)
+    operation = parts().control_plane.operation(signed_in(), operation_id) if operation_id else None
+    return (
+        operation is not None
+        and (operation.environment_id, operation.kind) == (environment_id, "delete")
+        and operation.state is OperationState.DONE
+    )
+
+
+def _create(person: Person, name: str, request_id: UUID) -> Accepted:
+    def event(accepted: Accepted | None) -> Event:
+        return Event(
+            EventKind.ENVIRONMENT_CREATE_REQUESTED,
+            actor_id=person.account_id,
+            team_id=person.team_id,
+            environment_id=accepted.environment.id if accepted else None,
+            operation_id=accepted.operation.id if accepted else None,
+        )
+
+    return recorded(
+        parts().database,
+        lambda: parts().control_plane.create_environment(person, name=name, request_id=request_id),
+        event=event,
+    )
+
+
+def _request_id() -> UUID:
+    """The form's own id: sent twice, it makes one environment."""
+    try:
+        return UUID(request.form.get("request_id", ""))
+    except ValueError:
+        return uuid4()
+
+
+def _form(*, name: str = "", problem: str | None = None) -> str:
+    return render_template(
+        "pages/new_environment.html", name=name, problem=problem, request_id=uuid4(), longest_name=LONGEST_NAME
+    )
