@@ -19,8 +19,8 @@ _QUIET_LIBRARIES = ("procrastinate", "psycopg", "urllib3", "werkzeug")
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """A logger whose lines carry `logger=name`."""
-    return cast(FilteringBoundLogger, structlog.get_logger(logger=name))
+    """A logger whose lines carry `component=name`."""
+    return cast(FilteringBoundLogger, structlog.get_logger(component=name))
 
 
 def configure(level: str) -> None:
@@ -60,8 +60,6 @@ def render_exception_without_text(_logger: WrappedLogger, _method: str, event: E
     error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
-        event["frames"] = [
-            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
-            for frame in traceback.extract_tb(error.__traceback__)
-        ]
+        frames = traceback.extract_tb(error.__traceback__)
+        event["frames"] = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
     return event

@@ -17,7 +17,7 @@ class UploadSettings(BaseSettings):
 
     master_secret: SecretStr = Field(
         min_length=32,
-        description="What API keys, upload signatures and the agents' secrets are derived from; at least 32 characters.",
+        description="API keys, upload signatures and the agents' secrets are derived from it; at least 32 characters.",
     )
     data_dir: Path = Field(description="The folder with instances/, volumes/ and uploads/ of the one-machine edition.")
     upload_max_bytes: int = Field(

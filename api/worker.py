@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TypeVar
 from uuid import UUID
 
 import psycopg
@@ -42,6 +42,8 @@ POLL_SECONDS = 2.0  # the fallback; new jobs and ended naps are notified
 ALARM_MARGIN_SECONDS = 0.02
 STOP_SECONDS = 3.5
 OLD_JOBS_HOURS = 24
+
+Result = TypeVar("Result")
 
 logger = log.get_logger("worker")
 
@@ -123,7 +125,7 @@ class Worker:
     async def _advance(self, operation_id: str) -> None:
         """Advance one operation as far as it goes now."""
         try:
-            outcome = await self._in_thread(self._runner.advance, UUID(operation_id))
+            outcome = await self._in_thread(partial(self._runner.advance, UUID(operation_id)))
         except psycopg.OperationalError:
             logger.warning("database_lost", operation_id=operation_id)
             raise
@@ -174,8 +176,8 @@ class Worker:
         with connect_directly(self._settings.database_url) as connection:
             return idempotency.remove_expired(connection, self._ports.clock.now())
 
-    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *arguments))
+    async def _in_thread(self, function: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
     def _ring_in(self, seconds: float) -> None:
         """Have the workers look for due jobs when a nap ends: procrastinate tells them of new jobs only."""

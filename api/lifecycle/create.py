@@ -15,7 +15,7 @@ from api.lifecycle.runbook import Runbook, Step
 from api.lifecycle.work import Work
 from api.ports import InstanceState, InstanceWanted
 from api.store import environments, events, operations
-from api.store.events import EventKind
+from api.store.events import Event, EventKind
 from api.store.resources import ResourceKind
 
 
@@ -87,12 +87,14 @@ def _end(work: Work, operation_state: OperationState, state: EnvironmentState, k
             environments.set_state(work.connection, work.environment.id, state)
         events.append(
             work.connection,
-            kind,
-            team_id=work.environment.team_id,
-            environment_id=work.environment.id,
-            operation_id=work.operation.id,
-            detail=work.operation.failure.code if work.operation.failure else None,
-            at=now,
+            Event(
+                kind=kind,
+                team_id=work.environment.team_id,
+                environment_id=work.environment.id,
+                operation_id=work.operation.id,
+                detail=work.operation.failure.code if work.operation.failure else None,
+                at=now,
+            ),
         )
 
 

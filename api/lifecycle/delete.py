@@ -13,7 +13,7 @@ from api.lifecycle.runbook import Runbook, Step
 from api.lifecycle.work import Work
 from api.ports import Presence
 from api.store import environments, events, operations
-from api.store.events import EventKind
+from api.store.events import Event, EventKind
 from api.store.resources import ResourceKind
 
 
@@ -63,11 +63,13 @@ def finish(work: Work) -> None:
         environments.set_gone(work.connection, work.environment.id, EnvironmentState.DELETED, now)
         events.append(
             work.connection,
-            EventKind.DELETED,
-            team_id=work.environment.team_id,
-            environment_id=work.environment.id,
-            operation_id=work.operation.id,
-            at=now,
+            Event(
+                kind=EventKind.DELETED,
+                team_id=work.environment.team_id,
+                environment_id=work.environment.id,
+                operation_id=work.operation.id,
+                at=now,
+            ),
         )
 
 

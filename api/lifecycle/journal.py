@@ -15,7 +15,7 @@ from api.domain.models import Environment, Failure, Operation
 from api.lifecycle.runbook import Step
 from api.store import environments, events, operations
 from api.store.database import Connection
-from api.store.events import EventKind
+from api.store.events import Event, EventKind
 
 
 def take_lease(connection: Connection, environment_id: UUID) -> bool:
@@ -54,12 +54,14 @@ class Journal:
             if operations.set_failing(self.connection, self.operation_id, step.name, failure):
                 events.append(
                     self.connection,
-                    EventKind.CREATE_FAILED,
-                    team_id=environment.team_id,
-                    environment_id=environment.id,
-                    operation_id=self.operation_id,
-                    detail=failure.code,
-                    at=at,
+                    Event(
+                        kind=EventKind.CREATE_FAILED,
+                        team_id=environment.team_id,
+                        environment_id=environment.id,
+                        operation_id=self.operation_id,
+                        detail=failure.code,
+                        at=at,
+                    ),
                 )
 
     def ask_for_attention(self, failure: Failure) -> bool:

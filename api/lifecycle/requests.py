@@ -1,4 +1,4 @@
-"""What callers may ask for: each is one transaction that writes rows, an event and a job, and touches nothing outside."""
+"""What callers may ask for: each is one transaction that writes rows, an event and a job, and nothing outside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.errors import ERRORS, ApiError
 from api.ports import NoCapacity, Ports
 from api.store import environments, events, jobs, operations
 from api.store.database import Connection
-from api.store.events import EventKind
+from api.store.events import Event, EventKind
 
 PORT_TRIES = 20
 
@@ -68,12 +68,14 @@ def record_key_revealed(
     """Note who has seen which key, in the transaction that shows it."""
     events.append(
         connection,
-        EventKind.KEY_REVEALED,
-        team_id=requester.team_id,
-        environment_id=environment.id,
-        account_id=requester.account_id,
-        detail=access,
-        at=ports.clock.now(),
+        Event(
+            kind=EventKind.KEY_REVEALED,
+            team_id=requester.team_id,
+            environment_id=environment.id,
+            account_id=requester.account_id,
+            detail=access,
+            at=ports.clock.now(),
+        ),
     )
 
 
@@ -131,12 +133,14 @@ def _begin(
     operations.insert(connection, operation)
     events.append(
         connection,
-        event,
-        team_id=requester.team_id,
-        environment_id=environment.id,
-        account_id=requester.account_id,
-        operation_id=operation.id,
-        at=now,
+        Event(
+            kind=event,
+            team_id=requester.team_id,
+            environment_id=environment.id,
+            account_id=requester.account_id,
+            operation_id=operation.id,
+            at=now,
+        ),
     )
     jobs.defer_advance(connection, operation.id)
     return operation

@@ -13,9 +13,9 @@ from api.routes.documented import EITHER_CALL
 from api.routes.schemas import UploadAnswer, UploadShown
 from api.store import environments
 
-blueprint = APIBlueprint(
-    "uploads", __name__, url_prefix="/v1/environments/<uuid:environment_id>/uploads", tag="Uploads"
-)
+_PREFIX = "/v1/environments/<uuid:environment_id>/uploads"
+
+blueprint = APIBlueprint("uploads", __name__, url_prefix=_PREFIX, tag="Uploads")
 
 
 @blueprint.post("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -21,29 +22,32 @@ class EventKind(StrEnum):
     KEY_REVEALED = "environment.key_revealed"
 
 
-def append(
-    connection: Connection,
-    kind: EventKind,
-    *,
-    team_id: UUID,
-    environment_id: UUID,
-    at: datetime,
-    account_id: UUID | None = None,
-    operation_id: UUID | None = None,
-    detail: str | None = None,
-) -> None:
-    """Add the event in the caller's transaction. Without an account the actor is the system itself."""
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened."""
+
+    kind: EventKind
+    team_id: UUID
+    environment_id: UUID
+    at: datetime
+    account_id: UUID | None = None  # who did it; None: the system itself
+    operation_id: UUID | None = None
+    detail: str | None = None  # which key, or which error code
+
+
+def append(connection: Connection, event: Event) -> None:
+    """Add the event in the caller's transaction."""
     connection.execute(
         "insert into events (kind, actor_kind, actor_id, team_id, environment_id, operation_id, detail, at)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s)",
         [
-            kind,
-            "system" if account_id is None else "account",
-            account_id,
-            team_id,
-            environment_id,
-            operation_id,
-            detail,
-            at,
+            event.kind,
+            "system" if event.account_id is None else "account",
+            event.account_id,
+            event.team_id,
+            event.environment_id,
+            event.operation_id,
+            event.detail,
+            event.at,
         ],
     )

@@ -7,7 +7,6 @@ first time, afterwards by the migrations its new versions bring.
 from __future__ import annotations
 
 from importlib import resources
-from typing import LiteralString, cast
 
 import psycopg
 from procrastinate.schema import SchemaManager
@@ -27,7 +26,8 @@ def migrate(url: SecretStr) -> list[str]:
         connection.execute("select pg_advisory_lock(%s)", [_LOCK_KEY])
         connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
         connection.execute(
-            "create table if not exists migrations (name text primary key, applied_at timestamptz not null default now())"
+            "create table if not exists migrations"
+            " (name text primary key, applied_at timestamptz not null default now())"
         )
         done = {str(row["name"]) for row in connection.execute("select name from migrations")}
         return [*_migrate_queue(connection, done), *_migrate_own(connection, done)]
@@ -64,7 +64,7 @@ def _migrate_own(connection: Connection, done: set[str]) -> list[str]:
 def _apply(connection: Connection, name: str, text: str) -> str:
     with connection.transaction():
         # The text is a file of this distribution or of procrastinate's, never input.
-        connection.execute(cast(LiteralString, text))
+        connection.execute(text.encode())
         _record(connection, name)
     return name
 

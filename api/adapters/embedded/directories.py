@@ -28,13 +28,8 @@ class DirectoryVolumes:
             folder = child(self._layout.volumes, tag.resource_id)
             for part in (folder, self._layout.volume_data(tag.resource_id), self._layout.volume_logs(tag.resource_id)):
                 part.mkdir(mode=0o700, parents=True, exist_ok=True)
-            described = {
-                "format": _FORMAT,
-                "volume_id": str(tag.resource_id),
-                "environment_id": str(tag.environment_id),
-            }
             if not (folder / "volume.json").exists():
-                write_atomically(folder / "volume.json", json.dumps(described).encode())
+                write_atomically(folder / "volume.json", _description(tag))
             sync_folder(self._layout.volumes)
         return Volume(tag, ready=True)
 
@@ -57,3 +52,8 @@ class DirectoryVolumes:
             return Path(json.loads(unit.read_text())["data_dir"]) == self._layout.volume_data(volume_id)
         except FileNotFoundError:
             return False
+
+
+def _description(tag: Tag) -> bytes:
+    ids = {"volume_id": str(tag.resource_id), "environment_id": str(tag.environment_id)}
+    return json.dumps({"format": _FORMAT, **ids}).encode()

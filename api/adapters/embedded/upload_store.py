@@ -1,7 +1,7 @@
 """Uploads as files: <data>/uploads/<environment id>/<upload id>, each there whole or not at all.
 
-A file that is still arriving is `.<upload id>.<random>.arriving` in the same folder; what a crash left of one is removed
-by the sweep.
+A file that is still arriving is `.<upload id>.<random>.arriving` in the same folder; what a crash left of one is
+removed by the sweep.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ class FileUploads:
         self._layout = layout
 
     def put(self, target: UploadTarget, chunks: Iterable[bytes]) -> int:
-        """Store the file durably; returns its size in bytes. When `chunks` raises, or the disk is full, nothing is kept.
+        """Store the file durably; returns its size in bytes.
 
+        When `chunks` raises, or the disk is full, nothing is kept.
         Raises PrefixGone when the environment is being deleted.
         """
         final = child(self._layout.uploads_of(target.environment_id), target.upload_id)
