@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import msgspec
 from flask import Request, Response, request
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from werkzeug.exceptions import ClientDisconnected
 
 from instance_agent.errors import AgentError
 from instance_agent.limits import LARGEST_BODY_BYTES
 from instance_agent.schema.types import JsonValue
 
+BROKEN_BODY = (ClientDisconnected, OSError, ParseException)  # what reading a body raises when the client broke off
+INCOMPLETE = "The body didn't arrive whole. Send it again."
 LARGEST_DRAIN_BYTES = 64 * 1024 * 1024
 
 _plain = msgspec.json.Encoder()
@@ -22,8 +25,10 @@ def body() -> bytes:
         content = request.get_data(cache=False)
         if len(content) == LARGEST_BODY_BYTES and request.environ["wsgi.input"].read(1):
             raise AgentError("request_too_large")  # a body of unannounced length was only read up to the limit
-    except (ClientDisconnected, OSError) as error:
-        raise AgentError("request_invalid", "The body didn't arrive whole. Send it again.") from error
+    except BROKEN_BODY:
+        raise AgentError("request_invalid", INCOMPLETE) from None
+    if request.content_length is not None and len(content) != request.content_length:
+        raise AgentError("request_invalid", INCOMPLETE)
     return content
 
 
@@ -70,5 +75,5 @@ def drain(current: Request) -> None:
     try:
         while left > 0 and (part := stream.read(min(left, 65_536))):
             left -= len(part)
-    except OSError:
+    except BROKEN_BODY:
         return  # the client is gone: there is nobody to answer

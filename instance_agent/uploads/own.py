@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from uuid import UUID, uuid4
 
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+
 from instance_agent.errors import AgentError
 from instance_agent.storage.files import exclusively, refusal, replace_durably, sync_directory
 from instance_agent.uploads.gateway import PreparedUpload, open_arrived
@@ -119,7 +121,7 @@ def remove_if_older(path: Path, than: float) -> None:
 def _read(source: Source) -> bytes:
     try:
         return source.read(BLOCK_BYTES)
-    except OSError:
+    except (OSError, ParseException):
         raise AgentError("upload_incomplete") from None
 
 
