@@ -53,7 +53,7 @@ class SessionStore(SessionInterface):
         self._settings = settings
         self._key = hashlib.sha256(b"session id:" + settings.session_secret.get_secret_value().encode()).digest()
 
-    def open_session(self, app: Flask, request: Request) -> ConsoleSession:
+    def open_session(self, app: Flask, request: Request) -> ConsoleSession:  # noqa: ARG002  (Flask's signature)
         """The session of the request's cookie, or an empty one."""
         id_ = request.cookies.get(COOKIE)
         if not id_ or request.path.startswith(_WITHOUT_SESSION):
@@ -66,7 +66,7 @@ class SessionStore(SessionInterface):
             session.is_readable = False
             return session
 
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:  # noqa: ARG002
         """Write what changed and tell the browser its new id, if there is one."""
         assert isinstance(session, ConsoleSession)  # noqa: S101  (open_session makes no other)
         if session.ended:

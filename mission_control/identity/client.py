@@ -82,7 +82,8 @@ class IdentityClient:
         if not isinstance(email, str) or "@" not in email or len(email) > _LONGEST_EMAIL or not email.isprintable():
             raise ConsoleError(
                 "sign_in_failed",
-                "The identity provider gave no e-mail address for you. Add one to your account there, then sign in again.",
+                "The identity provider gave no e-mail address for you. Add one to your account there, then sign in "
+                "again.",
             )
         return Identity(issuer=self._settings.oidc_issuer, subject=subject, email=email)
 

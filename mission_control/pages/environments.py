@@ -66,7 +66,9 @@ def progress(environment_id: UUID) -> AnyResponse | str:
     found = _look(environment_id)
     if found is None:
         response = Response(status=204)
-        response.headers["HX-Redirect"] = url_for("environments.show", environment_id=environment_id, **request.args)
+        response.headers["HX-Redirect"] = url_for(
+            "environments.show", environment_id=environment_id, operation=request.args.get("operation")
+        )
         return response
     return make_response(render_template("fragments/environment.html", view=found))
 

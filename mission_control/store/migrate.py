@@ -7,7 +7,6 @@ again, and by several at once.
 from __future__ import annotations
 
 from importlib import resources
-from typing import LiteralString, cast
 
 import psycopg
 from psycopg import sql
@@ -26,7 +25,8 @@ def migrate(url: SecretStr) -> list[str]:
         connection.execute("select pg_advisory_lock(%s)", [_LOCK_KEY])
         connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
         connection.execute(
-            "create table if not exists migrations (name text primary key, applied_at timestamptz not null default now())"
+            "create table if not exists migrations"
+            " (name text primary key, applied_at timestamptz not null default now())"
         )
         done = {str(row["name"]) for row in connection.execute("select name from migrations")}
         applied = []
@@ -35,7 +35,7 @@ def migrate(url: SecretStr) -> list[str]:
                 continue
             with connection.transaction():
                 # The text is a file of this distribution, never input.
-                connection.execute(cast(LiteralString, text))
+                connection.execute(text.encode())
                 connection.execute("insert into migrations (name) values (%s)", [name])
             applied.append(name)
         return applied
