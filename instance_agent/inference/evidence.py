@@ -53,18 +53,28 @@ def select_evidence(target: ClassCounts, features: list[FeatureCounts]) -> Selec
 
 def _dependence(target: ClassCounts, feature: FeatureCounts) -> float:
     if target.partition:
-        return gate.log_bayes_factor(feature.counts, gate.smoothed_shares(feature.exposure))
+        return gate.log_bayes_factor(feature.counts, _shares(target, feature))
     return float(np.max(_dependence_per_candidate(feature), initial=0.0))
+
+
+def _shares(target: ClassCounts, feature: FeatureCounts) -> NDArray[np.float64]:
+    """What each candidate gets of features that depend on nothing; sums to 1 where the candidates are a partition."""
+    return gate.smoothed_shares(feature.exposure) if target.partition else _binary_shares(feature)
+
+
+def _binary_shares(feature: FeatureCounts) -> NDArray[np.float64]:
+    """The same for "has the candidate or not": the shares of those that have it."""
+    return np.asarray((feature.exposure + 1.0) / (feature.all_exposure + 2.0), dtype=np.float64)
 
 
 def _dependence_per_candidate(feature: FeatureCounts) -> NDArray[np.float64]:
     """The gate's score of "has the candidate or not", for each candidate by itself, length C."""
     scores = np.zeros(feature.counts.size)
-    for place in np.flatnonzero(feature.exposure):
-        has, exposure = float(feature.counts[place]), float(feature.exposure[place])
+    shares = _binary_shares(feature)
+    for place in np.flatnonzero(feature.exposure).tolist():
+        has, share = float(feature.counts[place]), float(shares[place])
         split = np.array([has, feature.total - has])
-        shares = gate.smoothed_shares(np.array([exposure, max(feature.all_exposure - exposure, 0.0)]))
-        scores[place] = gate.log_bayes_factor(split, shares)
+        scores[place] = gate.log_bayes_factor(split, np.array([share, 1.0 - share]))
     return scores
 
 
@@ -94,8 +104,8 @@ def predict_one(
     base = naive_bayes.base_rates(target.class_rows, target.rows)[allowed]
     lifts = np.zeros((len(features), base.size))
     for row, (feature, weight) in enumerate(zip(features, weights.tolist(), strict=True)):
-        share = feature.total / feature.all_exposure
-        lifts[row] = weight * naive_bayes.log_lifts(feature.counts[allowed], feature.exposure[allowed], share)
+        shares = _shares(target, feature)[allowed]
+        lifts[row] = weight * naive_bayes.log_lifts(feature.counts[allowed], feature.total, shares)
     return classify.exclusive(base, lifts)
 
 
@@ -107,10 +117,8 @@ def predict_each(
     lifts = np.zeros((len(features), base.size))
     against = np.zeros_like(lifts)
     for row, (feature, weight) in enumerate(zip(features, weights.tolist(), strict=True)):
-        share = feature.total / feature.all_exposure
         speaks = weight * (_dependence_per_candidate(feature)[allowed] > 0)
-        counts, exposure = feature.counts[allowed], feature.exposure[allowed]
-        rest = np.clip(feature.all_exposure - exposure, 0.0, None)
-        lifts[row] = speaks * naive_bayes.log_lifts(counts, exposure, share)
-        against[row] = speaks * naive_bayes.log_lifts(feature.total - counts, rest, share)
+        counts, shares = feature.counts[allowed], _binary_shares(feature)[allowed]
+        lifts[row] = speaks * naive_bayes.log_lifts(counts, feature.total, shares)
+        against[row] = speaks * naive_bayes.log_lifts(feature.total - counts, feature.total, 1.0 - shares)
     return classify.independent(base, lifts, against)

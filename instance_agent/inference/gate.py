@@ -29,5 +29,8 @@ def log_bayes_factor(counts: NDArray[np.float64], shares: NDArray[np.float64]) -
 
 
 def smoothed_shares(exposure: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each class's part of all exposure with one pseudo-count per class (Laplace): above 0, sum 1."""
+    """Each class's part of all exposure with one pseudo-count per class (Laplace): above 0, sum 1.
+
+    exposure: the class's rows, or for the tokens of a text all its tokens, length C.
+    """
     return np.asarray((exposure + 1.0) / (exposure.sum() + exposure.size), dtype=np.float64)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from instance_agent.inference.gate import STRENGTH
 
-def log_lifts(counts: NDArray[np.float64], exposure: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """ln of P(feature | class) / P(feature) for every class, finite also where the pair was never seen.
 
-    counts: rows having the feature, per class, length C.
-    exposure: D_c, the class's rows for whole values, its tokens for text, length C.
-    share: p, the feature's part of all exposure, in (0, 1].
-    The m-estimate of Cestnik (1990) with m = 1 around the share: ln[((n_c + p) / (D_c + 1)) / p].
+def log_lifts(counts: NDArray[np.float64], total: float, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """ln of P(class | feature) / P(class) for every class, finite also where the pair was never seen.
+
+    counts: rows having the feature, per class, length C. total: rows having it.
+    shares: the class's part of all rows (of all tokens for text), length C, each in (0, 1).
+    The posterior mean of the very model that the gate tests, a Dirichlet prior of strength s around the shares:
+    ln[((n_c + s·π_c) / (n + s)) / π_c]. The smoothing is in the feature's rows, so few rows move little; an m-estimate
+    in the class's rows calls a class that five rows lack impossible.
     """
-    return np.asarray(np.log((counts + share) / (exposure + 1.0)) - np.log(share), dtype=np.float64)
+    return np.asarray(np.log((counts + STRENGTH * shares) / (total + STRENGTH)) - np.log(shares), dtype=np.float64)
 
 
 def base_rates(class_rows: NDArray[np.float64], rows: float) -> NDArray[np.float64]:

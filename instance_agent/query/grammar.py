@@ -125,7 +125,7 @@ def _sort_key(json: JsonValue, place: str) -> SortKey:
             return SortKey(_field_or_index(name, f"{place}.$asc"), False, f"{place}.$asc")
         case {"$desc": str() as name, **rest} if not rest:
             return SortKey(_field_or_index(name, f"{place}.$desc"), True, f"{place}.$desc")
-        case dict() | int() | float():
+        case dict():
             raise unsupported('this version orders by columns: "price" or {"$asc": "price"}', place)
     raise invalid(f'orderBy takes a column, {{"$asc": column}} or {{"$desc": column}}, not {shown(json)}', place)
 

@@ -1,0 +1,64 @@
+"""Runs jobs in background threads of this process, a few at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from instance_agent.errors import AgentError
+from instance_agent.jobs.records import JobRecord, JobRecords
+from instance_agent.log import place_of
+from instance_agent.storage.files import HeldLock
+
+AT_A_TIME = 2
+MOST_WAITING = 16
+RETRY_AFTER_SECONDS = 5
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a job's request was answered."""
+
+    status: int
+    body: bytes
+
+
+Work = Callable[[], Answer]
+
+
+class JobRunner:
+    """One per process. Threads are daemons: a process that ends doesn't wait for jobs, which are then lost."""
+
+    def __init__(self, records: JobRecords) -> None:
+        self.records = records
+        self._places = threading.Semaphore(AT_A_TIME)
+        self._waiting = threading.Semaphore(AT_A_TIME + MOST_WAITING)
+
+    def submit(self, path: str, work: Work) -> JobRecord:
+        """Start a job that answers with what `work` gives. Raises AgentError jobs_full, disk_full."""
+        if not self._waiting.acquire(blocking=False):
+            raise AgentError("jobs_full", retry_after_seconds=RETRY_AFTER_SECONDS)
+        try:
+            self.records.sweep()
+            record, lock = self.records.start(path)
+            threading.Thread(target=self._run, args=(record, lock, work), name=f"job-{record.id}", daemon=True).start()
+        except BaseException:
+            self._waiting.release()
+            raise
+        return record
+
+    def _run(self, record: JobRecord, lock: HeldLock, work: Work) -> None:
+        try:
+            with self._places:
+                answer = work()
+                self.records.finish(record, answer.status, answer.body)
+        except Exception as error:  # noqa: BLE001 - the last one who can say what happened; the job counts as lost
+            log.error("job_failed", job=record.id, error=type(error).__name__, places=place_of(error))
+        finally:
+            lock.release()
+            self._waiting.release()
