@@ -18,8 +18,7 @@ from api.context import EXTENSION, Services
 from api.errors import ApiError
 from api.ports import Ports
 from api.routes import environments, health, keys, operations, uploads
-from api.routes.documented import SECURITY_SCHEMES
-from api.routes.schemas import ErrorAnswer
+from api.routes.documented import ERROR_SCHEMA, SECURITY_SCHEMES
 from api.settings import Settings
 from api.store.database import Database, DatabaseUnavailable
 
@@ -44,8 +43,8 @@ def create_app(ports: Ports, settings: Settings) -> APIFlask:
     app.config.update(
         OPENAPI_VERSION="3.1.0",
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
-        HTTP_ERROR_SCHEMA=ErrorAnswer,
-        VALIDATION_ERROR_SCHEMA=ErrorAnswer,
+        HTTP_ERROR_SCHEMA=ERROR_SCHEMA,
+        VALIDATION_ERROR_SCHEMA=ERROR_SCHEMA,
         AUTO_404_RESPONSE=False,
         INFO={"description": "Environments, their keys, uploads and operations."},
     )
@@ -61,9 +60,17 @@ def create_app(ports: Ports, settings: Settings) -> APIFlask:
     )
     for module in (environments, operations, keys, uploads, health):
         app.register_blueprint(module.blueprint)
+    _take_json_only(app)
     _answer_errors(app)
     _log_requests(app)
     return app
+
+
+def _take_json_only(app: APIFlask) -> None:
+    @app.before_request
+    def check() -> None:
+        if request.content_length and not request.is_json:
+            raise ApiError("media_type_unsupported")
 
 
 def _answer_errors(app: APIFlask) -> None:

@@ -41,6 +41,7 @@ ABANDONED_AFTER_SECONDS = 3.0  # a job fetched, its lease not taken
 POLL_SECONDS = 2.0  # the fallback; new jobs and ended naps are notified
 ALARM_MARGIN_SECONDS = 0.02
 STOP_SECONDS = 3.5
+DATABASE_SECONDS = 3.0  # so long a lost database is waited for before the worker ends
 OLD_JOBS_HOURS = 24
 
 Result = TypeVar("Result")
@@ -76,7 +77,12 @@ class Worker:
         self._threads = ThreadPoolExecutor(settings.worker_concurrency, thread_name_prefix="operation")
         self._alarms: set[asyncio.Task[None]] = set()
         self._connector = PsycopgConnector(
-            conninfo=settings.database_url.get_secret_value(), kwargs=dict(CONNECTION_OPTIONS), min_size=1, max_size=4
+            conninfo=settings.database_url.get_secret_value(),
+            kwargs=dict(CONNECTION_OPTIONS),
+            min_size=1,
+            max_size=4,
+            timeout=DATABASE_SECONDS,
+            reconnect_timeout=DATABASE_SECONDS,
         )
         self._app = App(connector=self._connector)
         self._runner = Runner(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.errors import ErrorType
+
 SERVICE_TOKEN = "ServiceToken"  # noqa: S105 - the name of a scheme, not a token
 SECURITY_SCHEMES: dict[str, Any] = {
     SERVICE_TOKEN: {
@@ -18,4 +20,23 @@ AGENT_CALL: dict[str, Any] = {"security": SERVICE_TOKEN, "description": "Called 
 EITHER_CALL: dict[str, Any] = {
     "security": SERVICE_TOKEN,
     "description": "Called by Mission Control, for a team, or by the environment's own agent.",
+}
+
+_TEXT: dict[str, Any] = {"type": "string"}
+ERROR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "type", "message", "param", "docs"],
+            "properties": {
+                "code": _TEXT,
+                "type": {"type": "string", "enum": [kind.value for kind in ErrorType]},
+                "message": _TEXT,
+                "param": {"type": ["string", "null"]},
+                "docs": _TEXT,
+            },
+        }
+    },
 }

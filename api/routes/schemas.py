@@ -217,19 +217,3 @@ class HealthAnswer(BaseModel):
     """That the service answers, and its database too."""
 
     status: Literal["ok"] = "ok"
-
-
-class ErrorShown(BaseModel):
-    """An error."""
-
-    code: str
-    type: str
-    message: str
-    param: str | None
-    docs: str
-
-
-class ErrorAnswer(BaseModel):
-    """The shape of every error."""
-
-    error: ErrorShown
