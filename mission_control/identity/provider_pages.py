@@ -18,7 +18,6 @@ from mission_control.identity.provider_sessions import Sessions
 from mission_control.identity.provider_settings import ProviderSettings
 from mission_control.identity.provider_users import Users
 
-LONGEST_PASSWORD = 1024
 WRONG_PASSWORD = "This e-mail and password don't belong together. Check both and try again."  # noqa: S105  a sentence
 FORM_TOO_OLD = "This page was open for too long, or your browser keeps no cookies for it. Please sign in again."
 log = structlog.get_logger()
@@ -57,7 +56,7 @@ def pages(
         if wait_seconds:
             log.warning("sign_in_paused", retry_after_seconds=wait_seconds)
             return _paused_page(email, wait_seconds)
-        user = users.authenticate(email, password[:LONGEST_PASSWORD])
+        user = users.authenticate(email, password)
         if user is None:
             log.warning("sign_in_refused")
             return _sign_in_page(email, WRONG_PASSWORD, status=401)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
 
+from mission_control.identity.provider import create_provider
 from tests.unit.mission_control.identity.provider_client import (
     CALLBACK,
     CLIENT_ID,
@@ -20,6 +22,7 @@ from tests.unit.mission_control.identity.provider_client import (
     EMAIL,
     HOME,
     ISSUER,
+    PASSWORD,
     VERIFIER,
     Provider,
     another_verifier,
@@ -143,6 +146,13 @@ def test_a_replayed_code_is_refused_and_what_it_gave_is_withdrawn(provider: Prov
     assert (replayed.status_code, replayed.get_json()["error"]) == (400, "invalid_grant")
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert browser.get("/userinfo", headers=bearer).status_code == 401
+
+
+def test_a_code_shown_many_times_at_once_is_good_for_one(provider: Provider) -> None:
+    code = new_code(provider.browser())
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: exchange(provider.app, code).status_code, range(8)))
+    assert sorted(answers) == [200] + [400] * 7
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(59, 200), (60, 400)])
@@ -322,10 +332,7 @@ def test_state_files_are_readable_by_their_owner_alone(provider: Provider) -> No
 
 def test_the_owner_has_the_id_that_the_settings_give(tmp_path: Path) -> None:
     subject = uuid.uuid4()
-    from mission_control.identity.provider import create_provider
-
-    Provider(tmp_path)
-    (tmp_path / "identity" / "users.json").unlink()
+    (tmp_path / "owner_password").write_text(PASSWORD)
     app = create_provider(settings(tmp_path, owner_subject=subject))
     tokens = exchange(app, new_code(app.test_client())).get_json()
     answer = app.test_client().get("/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"})
