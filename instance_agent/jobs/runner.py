@@ -16,6 +16,8 @@ from instance_agent.storage.files import HeldLock
 AT_A_TIME = 2
 MOST_WAITING = 16
 RETRY_AFTER_SECONDS = 5
+HEAD_START_SECONDS = 0.2
+"""How long the start of a job waits for its end: clients look at once and then only every 5 to 10 seconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,10 +48,12 @@ class JobRunner:
         try:
             self.records.sweep()
             record, lock = self.records.start(path)
-            threading.Thread(target=self._run, args=(record, lock, work), name=f"job-{record.id}", daemon=True).start()
+            thread = threading.Thread(target=self._run, args=(record, lock, work), name=f"job-{record.id}", daemon=True)
+            thread.start()
         except BaseException:
             self._waiting.release()
             raise
+        thread.join(HEAD_START_SECONDS)
         return record
 
     def _run(self, record: JobRecord, lock: HeldLock, work: Work) -> None:
