@@ -17,24 +17,25 @@ API_CALLS = "vakka.api_calls"
 
 
 def configure(logs_dir: Path) -> None:
-    """Send all logs of this process to files in `logs_dir`, which exists. May be called again."""
+    """Send all logs of this process to files in `logs_dir`, which exists, and no longer to where they went before."""
     formatter = logging.Formatter("%(message)s")
     root = logging.getLogger("instance_agent")
     calls = logging.getLogger(API_CALLS)
+    for logger in (root, calls):
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+        for handler in [one for one in logger.handlers if isinstance(one, WatchedFileHandler)]:
+            logger.removeHandler(handler)
+            handler.close()
     for logger, name, level in (
         (root, "info.log", logging.INFO),
         (root, "debug.log", logging.DEBUG),
         (calls, "api_calls.log", logging.INFO),
     ):
-        path = str(logs_dir / name)
-        if any(isinstance(handler, WatchedFileHandler) and handler.baseFilename == path for handler in logger.handlers):
-            continue
-        handler = WatchedFileHandler(path, encoding="utf-8")
+        handler = WatchedFileHandler(logs_dir / name, encoding="utf-8")
         handler.setLevel(level)
         handler.setFormatter(formatter)
         logger.addHandler(handler)
-        logger.setLevel(logging.DEBUG)
-        logger.propagate = False
     structlog.configure(
         processors=[
             structlog.stdlib.add_logger_name,

@@ -1,0 +1,198 @@
+"""The commit log: what is durable, what a crash may leave, and what is refused."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from instance_agent.errors import AgentError, DamagedData
+from instance_agent.storage import commit_log, files
+from instance_agent.storage.commit_log import CommitLog
+from instance_agent.storage.log_format import HEADER_SIZE, PUBLISHED_AT, RECORD_SIZE
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    CommitLog.create(tmp_path / "commit.log")
+    return tmp_path / "commit.log"
+
+
+def payloads(log: CommitLog) -> list[bytes]:
+    return [record.payload for record in log.read_on()]
+
+
+def change_byte(path: Path, offset: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[offset] ^= 0xFF
+    path.write_bytes(content)
+
+
+def forget_published(path: Path, published: int) -> None:
+    """As after a loss of power: the published length wasn't synced."""
+    content = bytearray(path.read_bytes())
+    content[PUBLISHED_AT : PUBLISHED_AT + 8] = published.to_bytes(8, "little")
+    path.write_bytes(content)
+
+
+def test_what_one_appends_every_reader_sees_once(path: Path) -> None:
+    writer, reader = CommitLog(path), CommitLog(path)
+    writer.append(1, b"one")
+    assert payloads(reader) == [b"one"]
+    writer.append(2, b"")
+    assert payloads(reader) == [b""]
+    assert payloads(CommitLog(path)) == [b"one", b""]
+
+
+@pytest.mark.parametrize("kept", [0, 1, RECORD_SIZE - 1, RECORD_SIZE, RECORD_SIZE + 2])
+def test_a_torn_tail_is_cut_and_the_log_goes_on(path: Path, kept: int) -> None:
+    log = CommitLog(path)
+    end = log.append(1, b"whole")
+    log.append(2, b"torn")
+    with path.open("r+b") as file:
+        file.truncate(end + kept)
+    forget_published(path, end)
+    recovered = CommitLog.recover(path)
+    assert payloads(recovered) == [b"whole"]
+    assert path.stat().st_size == end
+    recovered.append(2, b"next")
+    assert payloads(CommitLog(path)) == [b"whole", b"next"]
+
+
+def test_a_tail_of_zeros_is_cut(path: Path) -> None:
+    end = CommitLog(path).append(1, b"whole")
+    with path.open("ab") as file:
+        file.write(bytes(5000))
+    assert payloads(CommitLog.recover(path)) == [b"whole"]
+    assert path.stat().st_size == end
+
+
+def test_records_that_were_synced_but_not_published_are_kept(path: Path) -> None:
+    log = CommitLog(path)
+    end = log.append(1, b"one")
+    log.append(2, b"two")
+    log.append(3, b"three")
+    forget_published(path, end)
+    assert payloads(CommitLog(path)) == [b"one"]
+    assert payloads(CommitLog.recover(path)) == [b"one", b"two", b"three"]
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+@pytest.mark.parametrize("at", [0, 4, 8, 16, RECORD_SIZE, RECORD_SIZE + 4])
+def test_a_flipped_byte_in_the_middle_is_refused_with_file_and_offset(path: Path, at: int, forgotten: bool) -> None:
+    log = CommitLog(path)
+    first_end = log.append(1, b"first")
+    log.append(2, b"second")
+    log.append(3, b"third")
+    change_byte(path, first_end + at)
+    if forgotten:
+        forget_published(path, first_end)
+    before = path.read_bytes()
+    with pytest.raises(DamagedData) as refused:
+        payloads(CommitLog.recover(path))
+    assert str(path) in str(refused.value)
+    assert f"byte {first_end}" in str(refused.value)
+    assert path.read_bytes() == before
+
+
+def test_a_flipped_byte_in_the_last_committed_record_is_refused(path: Path) -> None:
+    end = CommitLog(path).append(1, b"committed")
+    change_byte(path, end - 1)
+    with pytest.raises(DamagedData, match=f"byte {HEADER_SIZE}"):
+        payloads(CommitLog.recover(path))
+
+
+def test_a_log_that_lost_committed_bytes_is_refused(path: Path) -> None:
+    end = CommitLog(path).append(1, b"committed")
+    with path.open("r+b") as file:
+        file.truncate(end - 1)
+    with pytest.raises(DamagedData, match="are missing"):
+        payloads(CommitLog.recover(path))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a log at all" * 10, b"VAKKALOG" + bytes(60)])
+def test_a_file_that_is_no_log_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "commit.log"
+    path.write_bytes(content)
+    with pytest.raises(DamagedData, match="can't be read"):
+        CommitLog.recover(path)
+    assert path.read_bytes() == content
+
+
+def test_a_log_of_another_version_says_both_versions(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[8] = 9
+    path.write_bytes(content)
+    with pytest.raises(DamagedData, match="version 9, and this program reads version 1"):
+        CommitLog(path)
+
+
+def test_stored_text_that_looks_like_a_record_is_not_taken_for_one(path: Path) -> None:
+    log = CommitLog(path)
+    log.append(1, b"x")
+    forged = path.read_bytes()[HEADER_SIZE:].replace(b"x", b"y")
+    end = log.append(2, b"real")
+    log.append(3, b"torn " + forged + b" tail")
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 1)
+    forget_published(path, end)
+    assert payloads(CommitLog.recover(path)) == [b"x", b"real"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])
+@pytest.mark.parametrize("fails", ["write", "sync", "publish"])
+def test_a_failed_write_leaves_nothing_behind(
+    path: Path, monkeypatch: pytest.MonkeyPatch, fails: str, number: int
+) -> None:
+    log = CommitLog(path)
+    end = log.append(1, b"kept")
+    real_write = files.write_fully
+
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    def half_write(descriptor: int, content: bytes, offset: int) -> None:
+        is_publishing = offset == PUBLISHED_AT
+        if is_publishing == (fails == "publish"):
+            real_write(descriptor, content[: 0 if is_publishing else len(content) // 2], offset)
+            fail()
+        real_write(descriptor, content, offset)
+
+    with monkeypatch.context() as broken:
+        if fails == "sync":
+            broken.setattr(os, "fdatasync", fail)
+        else:
+            broken.setattr(commit_log, "write_fully", half_write)
+        with pytest.raises(AgentError) as refused:
+            log.append(2, b"lost")
+    assert refused.value.code == ("storage_failed" if number == errno.EIO else "disk_full")
+    assert path.stat().st_size == end
+    assert payloads(CommitLog(path)) == [b"kept"]
+    log.append(2, b"later")
+    assert payloads(CommitLog.recover(path)) == [b"kept", b"later"]
+
+
+def test_a_replacement_appears_whole_and_old_readers_keep_theirs(path: Path) -> None:
+    log = CommitLog(path)
+    log.append(1, b"one")
+    log.append(2, b"two")
+    assert not log.is_replaced()
+    fresh = CommitLog.create(path, 2, [b"base-a", b"base-b"])
+    assert log.is_replaced()
+    assert payloads(log) == [b"one", b"two"]
+    assert [(record.commit_number, record.payload) for record in fresh.read_on()] == [(2, b"base-a"), (2, b"base-b")]
+    assert fresh.position == fresh.header.base_end
+
+
+def test_a_replacement_that_fails_changes_nothing(path: Path) -> None:
+    CommitLog(path).append(1, b"one")
+
+    def base() -> list[bytes]:
+        raise OSError(errno.ENOSPC, "no space")
+
+    with pytest.raises(AgentError, match="disk is full"):
+        CommitLog.create(path, 1, (payload for _ in [0] for payload in base()))
+    assert payloads(CommitLog(path)) == [b"one"]
+    assert [item.name for item in path.parent.iterdir()] == ["commit.log"]

@@ -1,0 +1,182 @@
+"""The database: commits that all see, from many threads and several instances over one directory."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from instance_agent.engine import database as database_module
+from instance_agent.engine.database import Database
+from instance_agent.engine.operations import UploadProgress
+from instance_agent.engine.tables import ReadView
+from instance_agent.errors import AgentError, RowInvalid, SchemaInvalid, TableNotFound
+from instance_agent.schema.parse import parse_database, parse_table
+from instance_agent.schema.rows import to_batch
+from instance_agent.schema.types import JsonValue, TableSchema
+
+COLUMNS: JsonValue = {"columns": {"n": {"type": "Int"}, "s": {"type": "String", "nullable": True}}}
+
+
+def table() -> TableSchema:
+    return parse_table("t", COLUMNS)
+
+
+def rows_of(view: ReadView, name: str = "t") -> list[JsonValue]:
+    found = view.table(name)
+    return [found.row(number)["n"] for number in range(found.row_count)]
+
+
+def test_everything_committed_is_there_when_the_directory_is_opened_again(tmp_path: Path) -> None:
+    first = Database.open(tmp_path)
+    first.put_table("t", table())
+    first.insert_rows("t", [{"n": 1, "s": "a"}, {"n": 2}])
+    again = Database.open(tmp_path).read_view()
+    assert again.commit_number == 2
+    assert again.table("t").row(0) == {"n": 1, "s": "a"}
+    assert again.table("t").row(1) == {"n": 2}
+    assert again.schema == first.read_view().schema
+
+
+def test_two_instances_see_each_others_commits_at_once(tmp_path: Path) -> None:
+    one, other = Database.open(tmp_path), Database.open(tmp_path)
+    one.put_table("t", table())
+    for number in range(10):
+        (one, other)[number % 2].insert_rows("t", [{"n": number}])
+        assert rows_of(one.read_view()) == rows_of(other.read_view()) == list(range(number + 1))
+
+
+def test_a_view_never_changes(tmp_path: Path) -> None:
+    database = Database.open(tmp_path)
+    database.put_table("t", table())
+    database.insert_rows("t", [{"n": 1}])
+    view = database.read_view()
+    column = view.table("t").column("n")
+    database.insert_rows("t", [{"n": 1}, {"n": 2}])
+    assert database.read_view().table("t").column("n").rows_with(1).tolist() == [0, 1]
+    database.put_table("t", table())
+    database.delete_tables()
+    assert rows_of(view) == [1]
+    assert column.rows_with(1).tolist() == view.table("t").column("n").rows_with(1).tolist() == [0]
+    assert column.rows_with(2).tolist() == []
+    assert list(column.values) == [1]
+
+
+def test_putting_a_table_again_empties_it(tmp_path: Path) -> None:
+    database = Database.open(tmp_path)
+    database.put_table("t", table())
+    database.insert_rows("t", [{"n": 1}])
+    database.put_table("t", table())
+    assert Database.open(tmp_path).read_view().table("t").row_count == 0
+
+
+def test_replacing_the_schema_drops_all_else_and_checks_links(tmp_path: Path) -> None:
+    database = Database.open(tmp_path)
+    database.put_table("t", table())
+    with pytest.raises(SchemaInvalid):
+        database.put_table("u", parse_table("u", {"columns": {"c": {"type": "Int", "link": "t.nothing"}}}))
+    database.put_table("u", parse_table("u", {"columns": {"c": {"type": "Int", "link": "t.n"}}}))
+    both: JsonValue = {
+        "a": {"columns": {"x": {"type": "Int", "link": "b.y"}}},
+        "b": {"columns": {"y": {"type": "Int"}}},
+    }
+    database.replace_schema(parse_database({"schema": both}))
+    assert list(database.read_view().tables) == ["a", "b"]
+    assert database.delete_tables() == ["a", "b"]
+    assert database.delete_tables() == []
+
+
+def test_a_refused_write_commits_nothing(tmp_path: Path) -> None:
+    database = Database.open(tmp_path)
+    database.put_table("t", table())
+    for attempt in (
+        lambda: database.insert_rows("t", [{"n": 1}, {"n": "x"}]),
+        lambda: database.insert_rows("gone", [{"n": 1}]),
+        lambda: database.delete_table("gone"),
+    ):
+        with pytest.raises((RowInvalid, TableNotFound)):
+            attempt()
+    assert Database.open(tmp_path).read_view().commit_number == 1
+
+
+def test_concurrent_writers_lose_nothing_and_readers_see_whole_commits(tmp_path: Path) -> None:
+    databases = [Database.open(tmp_path), Database.open(tmp_path)]
+    databases[0].put_table("t", table())
+    torn: list[int] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            for database in databases:
+                count = database.read_view().table("t").row_count
+                if count % 3:
+                    torn.append(count)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda n: databases[n % 2].insert_rows("t", [{"n": n}] * 3), range(120)))
+    done.set()
+    reader.join()
+    assert torn == []
+    for database in (*databases, Database.open(tmp_path)):
+        view = database.read_view()
+        assert sorted(map(int, view.table("t").column("n").numbers)) == sorted(list(range(120)) * 3)
+        assert view.commit_number == 121
+
+
+def test_a_checkpoint_keeps_everything_and_the_others_go_on(tmp_path: Path) -> None:
+    one, other = Database.open(tmp_path), Database.open(tmp_path)
+    one.put_table("t", table())
+    one.insert_rows("t", [{"n": 1}])
+    behind = Database.open(tmp_path)
+    one.insert_rows("t", [{"n": 2}])
+    column_index = other.read_view().table("t").data.indexes["n"]
+    one.checkpoint()
+    assert other.read_view().table("t").data.indexes["n"] is column_index, "an unchanged table keeps its index"
+    other.insert_rows("t", [{"n": 3}])
+    other.checkpoint()
+    other.insert_rows("t", [{"n": 4}])
+    for database in (one, other, behind, Database.open(tmp_path)):
+        assert rows_of(database.read_view()) == [1, 2, 3, 4]
+        assert database.read_view().commit_number == 5
+
+
+def test_a_checkpoint_of_an_empty_database_keeps_counting(tmp_path: Path) -> None:
+    database = Database.open(tmp_path)
+    database.put_table("t", table())
+    database.delete_table("t")
+    database.checkpoint()
+    again = Database.open(tmp_path)
+    again.put_table("t", table())
+    assert database.read_view().commit_number == again.read_view().commit_number == 3
+
+
+def test_the_log_of_deleted_tables_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "SMALLEST_CHECKPOINT_BYTES", 10_000)
+    database = Database.open(tmp_path)
+    database.put_table("t", table())
+    database.insert_rows("t", [{"n": 1, "s": "x" * 20_000}])
+    log = tmp_path / database_module.LOG_NAME
+    assert log.stat().st_size > 20_000
+    database.put_table("t", table())
+    assert log.stat().st_size < 1_000
+    assert Database.open(tmp_path).read_view().table("t").row_count == 0
+
+
+def test_rows_of_an_upload_are_taken_once_and_only_by_their_table(tmp_path: Path) -> None:
+    database = Database.open(tmp_path)
+    database.put_table("t", table())
+    made_by = database.read_view().table("t").data.made_by_commit
+    batch = to_batch(table(), [{"n": 1}, {"n": 2}])
+    progress = UploadProgress("u", lines=2, stored=2, failed=0, at=0)
+    database.insert_upload_rows("t", made_by, batch, progress)
+    with pytest.raises(AgentError):
+        database.insert_upload_rows("t", made_by, batch, progress)
+    assert Database.open(tmp_path).upload_progress("u") == progress
+    database.put_table("t", table())
+    with pytest.raises(AgentError, match="deleted or replaced"):
+        database.insert_upload_rows("t", made_by, batch, UploadProgress("v", 2, 2, 0, 0))
+    assert database.read_view().table("t").row_count == 0
