@@ -157,11 +157,8 @@ def claims_of(user: User, scope: str) -> dict[str, object]:
     return claims
 
 
-def authorization_server(
-    app: Flask, client: Client, id_tokens: IdTokens, *, users: Users, codes: CodeStore, tokens: TokenStore
-) -> AuthorizationServer:
-    """Authlib's server, which answers from these stores."""
-    app.config["OAUTH2_TOKEN_EXPIRES_IN"] = {"authorization_code": ACCESS_TOKEN_SECONDS}
+def _code_grant(users: Users, codes: CodeStore, tokens: TokenStore) -> type[AuthorizationCodeGrant]:
+    """The code flow over these stores."""
 
     class CodeGrant(AuthorizationCodeGrant):
         TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post")
@@ -172,7 +169,7 @@ def authorization_server(
             codes.put(
                 AuthorizationCode(
                     code=code,
-                    client_id=client.client_id,
+                    client_id=data["client_id"],
                     redirect_uri=data["redirect_uri"],
                     scope=request.scope,
                     subject=signed_in.user.subject,
@@ -195,13 +192,22 @@ def authorization_server(
         def authenticate_user(self, authorization_code: AuthorizationCode) -> User | None:
             return users.find(authorization_code.subject)
 
+    return CodeGrant
+
+
+def authorization_server(
+    app: Flask, client: Client, id_tokens: IdTokens, *, users: Users, codes: CodeStore, tokens: TokenStore
+) -> AuthorizationServer:
+    """Authlib's server, which answers from these stores."""
+    app.config["OAUTH2_TOKEN_EXPIRES_IN"] = {"authorization_code": ACCESS_TOKEN_SECONDS}
+
     def save_token(token: dict[str, str], request: OAuth2Request) -> None:
         code = cast(AuthorizationCode, request.authorization_code)
         tokens.put(token["access_token"], subject=code.subject, scope=token["scope"], source_code=code.code)
 
     server = AuthorizationServer()
     server.init_app(app, lambda client_id: client if client_id == client.client_id else None, save_token)
-    server.register_grant(CodeGrant, [S256Required(required=True), id_tokens])
+    server.register_grant(_code_grant(users, codes, tokens), [S256Required(required=True), id_tokens])
     return server
 
 

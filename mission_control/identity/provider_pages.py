@@ -46,23 +46,7 @@ def pages(
 
     @routes.post("/sign-in")
     def sign_in() -> Response:
-        """Check the request that the form came with as if it were new, then the password."""
-        email, password = request.form.get("email", ""), request.form.get("password", "")
-        try:
-            grant = server.get_consent_grant()
-        except OAuth2Error as error:
-            return _refusal(server, error)
-        wait_seconds = attempts.begin(email)
-        if wait_seconds:
-            log.warning("sign_in_paused", retry_after_seconds=wait_seconds)
-            return _paused_page(email, wait_seconds)
-        user = users.authenticate(email, password)
-        if user is None:
-            log.warning("sign_in_refused")
-            return _sign_in_page(email, WRONG_PASSWORD, status=401)
-        attempts.succeeded(email)
-        log.info("signed_in", subject=user.subject)
-        return _granted(server, grant, sessions.begin(user))
+        return _sign_in(server, sessions, users, attempts)
 
     @routes.route("/v2/logout", methods=["GET", "POST"])
     @routes.route("/oidc/logout", methods=["GET", "POST"], endpoint="end_session")
@@ -95,6 +79,26 @@ def register_error_pages(app: Flask) -> None:
             if name in {"Allow", "Retry-After"}:
                 page.headers[name] = value
         return page
+
+
+def _sign_in(server: AuthorizationServer, sessions: Sessions, users: Users, attempts: SignInAttempts) -> Response:
+    """Check the request that the form came with as if it were new, then the password."""
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    try:
+        grant = server.get_consent_grant()
+    except OAuth2Error as error:
+        return _refusal(server, error)
+    wait_seconds = attempts.begin(email)
+    if wait_seconds:
+        log.warning("sign_in_paused", retry_after_seconds=wait_seconds)
+        return _paused_page(email, wait_seconds)
+    user = users.authenticate(email, password)
+    if user is None:
+        log.warning("sign_in_refused")
+        return _sign_in_page(email, WRONG_PASSWORD, status=401)
+    attempts.succeeded(email)
+    log.info("signed_in", subject=user.subject)
+    return _granted(server, grant, sessions.begin(user))
 
 
 def _sign_in_page(email: str = "", problem: str | None = None, *, status: int = 200) -> Response:

@@ -78,14 +78,14 @@ def console(issuer: str, *, secret: str = CLIENT_SECRET) -> FlaskClient:
 
 def pass_the_sign_in_page(browser: requests.Session, address: str) -> str:
     """What a person does between the console and the console; gives the path that they come back with."""
-    form = BeautifulSoup(browser.get(address, timeout=5).text, "html.parser").form
+    form = BeautifulSoup(browser.get(address, timeout=30).text, "html.parser").form
     assert form is not None
     token = form.find("input", {"name": "csrf_token"})
     assert token is not None
     parts = urlsplit(address)
     fields = {"csrf_token": str(token["value"]), "email": EMAIL, "password": PASSWORD}
     back = browser.post(
-        f"{parts.scheme}://{parts.netloc}{form['action']}", data=fields, allow_redirects=False, timeout=5
+        f"{parts.scheme}://{parts.netloc}{form['action']}", data=fields, allow_redirects=False, timeout=30
     ).headers["Location"]
     assert back.startswith(CALLBACK)
     return back.removeprefix("http://127.0.0.1:8400")
