@@ -18,11 +18,11 @@ def sorted_rows(table: TableView, rows: NDArray[np.uint32], keys: tuple[SortKey,
     """`rows` (increasing) in the order of the keys, the first one deciding first. Raises 400 for a bad key."""
     if not keys:
         return rows
-    columns: list[NDArray[np.int64] | NDArray[np.bool_]] = []
+    columns: list[NDArray[np.float64] | NDArray[np.int64] | NDArray[np.bool_]] = []
     for key in reversed(keys):
-        ranks = _ranks(table, rows, key)
-        columns.append(-ranks if key.descending else ranks)
-        columns.append(ranks < 0)
+        values, absent = _comparable(table, rows, key)
+        columns.append(-values if key.descending else values)
+        columns.append(absent)
     return rows[np.lexsort(columns)]
 
 
@@ -42,21 +42,34 @@ def _value(table: TableView, key: SortKey, row: int) -> JsonValue:
     return column.values[code] if code >= 0 else None
 
 
-def _ranks(table: TableView, rows: NDArray[np.uint32], key: SortKey) -> NDArray[np.int64]:
-    """Equal values have equal ranks, larger ones larger ranks from 0 up, absent ones -1."""
+def _comparable(
+    table: TableView, rows: NDArray[np.uint32], key: SortKey
+) -> tuple[NDArray[np.float64] | NDArray[np.int64], NDArray[np.bool_]]:
+    """Numbers that compare as the rows' values do, equal for equal ones and 0 for absent ones; and which are absent."""
     if key.name == "$index":
-        return rows.astype(np.int64)
+        return rows.astype(np.int64), np.zeros(len(rows), dtype=np.bool_)
     if "." in key.name:
         raise unsupported("this version orders by the table's own columns", key.place)
     column = column_of(table, key.name, FieldName((key.name,), key.place, "orderBy"))
     column_type = column.schema.type
     if column_type.is_array or column_type is ColumnType.JSON:
         raise invalid(f"'{key.name}' of type {column_type.value} has no order", key.place)
-    return np.append(_value_ranks(column), -1)[column.codes[rows]]
+    codes = column.codes[rows]
+    absent = np.asarray(codes < 0)
+    if column_type in (ColumnType.INT, ColumnType.DECIMAL):
+        return np.where(absent, 0.0, column.numbers[rows]), absent
+    return _ranks(column, codes), absent
 
 
-def _value_ranks(column: ColumnView) -> NDArray[np.int64]:
-    values = list(column.values)
-    ranks = np.empty(len(values), dtype=np.int64)
-    ranks[sorted(range(len(values)), key=values.__getitem__)] = np.arange(len(values))  # type: ignore[arg-type]
-    return ranks
+def _ranks(column: ColumnView, codes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The place of each code's value among the sorted distinct values of these codes; 0 for the code -1."""
+    present, places = np.unique(codes, return_inverse=True)
+    by_value = sorted(range(len(present)), key=lambda at: _sortable(column, int(present[at])))
+    ranks = np.empty(len(present), dtype=np.int64)
+    ranks[by_value] = np.arange(len(present))
+    return np.where(codes < 0, 0, ranks[places])
+
+
+def _sortable(column: ColumnView, code: int) -> tuple[bool, str | int]:
+    value = column.values[code] if code >= 0 else None
+    return (value is not None, value if isinstance(value, str | int) else 0)

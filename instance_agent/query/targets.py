@@ -139,8 +139,7 @@ def _one_value(
     column: ColumnView, codes: NDArray[np.int64], inside: NDArray[np.bool_], path: tuple[str, ...]
 ) -> OneValue:
     learned = np.asarray(inside & (codes >= 0))
-    present, first_rows = np.unique(codes[learned], return_index=True)
-    order = present[np.argsort(first_rows, kind="stable")]
+    order = _by_first_appearance(codes[learned], len(column.values))
     places = np.full(len(column.values) + 1, -1, dtype=np.int64)
     places[order] = np.arange(len(order))
     candidates = tuple(column.values[code] for code in order.tolist())
@@ -175,11 +174,18 @@ def _many_features(column: ColumnView, inside: NDArray[np.bool_]) -> ManyFeature
     rows = np.repeat(np.arange(len(learned), dtype=np.int64), np.diff(column.feature_offsets))
     kept = learned[rows]
     rows, codes = rows[kept], column.feature_codes[kept].astype(np.int64)
-    present, first = np.unique(codes, return_index=True)
-    order = present[np.argsort(first, kind="stable")]
+    order = _by_first_appearance(codes, len(column.features))
     places = np.full(len(column.features), -1, dtype=np.int64)
     places[order] = np.arange(len(order))
     return ManyFeatures(tuple(column.features[code] for code in order.tolist()), learned, rows, places[codes])
+
+
+def _by_first_appearance(codes: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """The codes that occur, each once, in order of first appearance; all are in 0..size - 1."""
+    first = np.full(size, len(codes), dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    present = np.flatnonzero(first < len(codes))
+    return present[np.argsort(first[present], kind="stable")]
 
 
 def below(proposition: Proposition, path: tuple[str, ...], key: str) -> Proposition:
