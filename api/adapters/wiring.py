@@ -23,7 +23,7 @@ def embedded_ports(settings: Settings, clock: Clock | None = None) -> Ports:
     layout = Layout(settings.data_dir)
     clock = clock or SystemClock()
     return Ports(
-        compute=SupervisedProcesses(layout, partial(agent_secret, settings.master_secret)),
+        compute=SupervisedProcesses(layout, partial(agent_secret, settings.master_secret), clock),
         volumes=DirectoryVolumes(layout),
         object_store=PresignedUploads(
             FileUploads(layout),

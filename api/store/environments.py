@@ -99,7 +99,7 @@ def get(connection: Connection, environment_id: UUID) -> Environment:
 def ports_taken(connection: Connection) -> set[int]:
     """The ports that environments hold."""
     rows: Iterable[DictRow] = connection.execute(
-        "select port from environments where port is not null and state not in ('deleted', 'failed')"
+        "select port from environments where port is not null and released_at is null"
     )
     return {int(row["port"]) for row in rows}
 
@@ -115,10 +115,10 @@ def set_url(connection: Connection, environment_id: UUID, url: str) -> None:
 
 
 def set_gone(connection: Connection, environment_id: UUID, state: EnvironmentState, at: datetime) -> None:
-    """Nothing of it is left but the row: its address is nobody's any more."""
+    """Nothing of it is left but the row: its name and its address are nobody's any more."""
     connection.execute(
-        "update environments set state = %s, url = null, deleted_at = %s where id = %s",
-        [state, at if state is EnvironmentState.DELETED else None, environment_id],
+        "update environments set state = %s, url = null, released_at = coalesce(released_at, %s) where id = %s",
+        [state, at, environment_id],
     )
 
 

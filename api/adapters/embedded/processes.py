@@ -10,7 +10,6 @@ The folder <data>/instances/<instance id>/ is the whole interface to the supervi
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from pydantic import SecretStr
 
 from api.adapters.embedded.files import child, ids_in, provider_errors, remove_folder, write_atomically
 from api.adapters.embedded.layout import Layout
-from api.ports import Denied, Instance, InstanceState, InstanceWanted, NotFound, Presence, Tag
+from api.ports import Clock, Denied, Instance, InstanceState, InstanceWanted, NotFound, Presence, Tag
 
 UNIT_FORMAT = 1
 NOTICE_SECONDS = 1.0  # the supervisor looks every 0.2 s; after this it has seen that the unit is gone
@@ -44,9 +43,10 @@ class Status:
 class SupervisedProcesses:
     """Declares agent processes; the supervisor makes them so."""
 
-    def __init__(self, layout: Layout, agent_secret: Callable[[UUID], SecretStr]) -> None:
+    def __init__(self, layout: Layout, agent_secret: Callable[[UUID], SecretStr], clock: Clock) -> None:
         self._layout = layout
         self._agent_secret = agent_secret
+        self._clock = clock
 
     def ensure_instance(self, wanted: InstanceWanted) -> Instance:
         """Have the unit declared. A unit that is there stays as it is."""
@@ -112,7 +112,7 @@ class SupervisedProcesses:
         if status is not None and status.pid is not None and _runs_for(status.pid, tag.resource_id):
             return False
         # The folder's own time of change is when the unit was removed, or later when the status was written.
-        return time.time() - folder.stat().st_mtime > NOTICE_SECONDS
+        return self._clock.now().timestamp() - folder.stat().st_mtime > NOTICE_SECONDS
 
 
 def _read_status(folder: Path) -> Status | None:

@@ -7,12 +7,13 @@ create table environments (
     url text,
     key_generation integer not null default 1 check (key_generation > 0),
     created_at timestamptz not null,
-    deleted_at timestamptz
+    released_at timestamptz
 );
 
--- A failed environment holds neither its name nor its port: the next try may have both.
-create unique index environments_name on environments (team_id, lower(name)) where state not in ('deleted', 'failed');
-create unique index environments_port on environments (port) where state not in ('deleted', 'failed');
+-- Once nothing of an environment is left (it failed, or is deleted) it holds neither its name nor its port: another may
+-- have both, also while the row of a failed one is still shown and can be deleted.
+create unique index environments_name on environments (team_id, lower(name)) where released_at is null;
+create unique index environments_port on environments (port) where released_at is null;
 create index environments_of_team on environments (team_id, created_at desc) where state <> 'deleted';
 
 create table operations (

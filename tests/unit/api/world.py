@@ -6,6 +6,7 @@ Only what lies beyond the unit files is played: a thread starts a small HTTP ser
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import structlog
 from flask.testing import FlaskClient
 from joserfc import jwt
 from joserfc.jwk import OctKey
 from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
+from api import log
 from api.adapters.derivation import agent_secret
 from api.adapters.wiring import embedded_ports
 from api.app import create_app
@@ -226,6 +229,20 @@ def settings_for(database_url: str, data_dir: Path, **changes: Any) -> Settings:
 
 
 @contextmanager
+def logging_as_in_production() -> Iterator[None]:
+    """JSON lines on standard error; everything as before afterwards."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    log.configure("INFO")
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
+@contextmanager
 def make_world(database_url: str, data_dir: Path) -> Iterator[World]:
     settings = settings_for(database_url, data_dir)
     clock = HandClock()
@@ -233,7 +250,8 @@ def make_world(database_url: str, data_dir: Path) -> Iterator[World]:
     app = create_app(ports, settings)
     supervisor = SupervisorDouble(data_dir)
     try:
-        yield World(settings=settings, ports=ports, clock=clock, client=app.test_client(), supervisor=supervisor)
+        with logging_as_in_production():
+            yield World(settings=settings, ports=ports, clock=clock, client=app.test_client(), supervisor=supervisor)
     finally:
         supervisor.close()
         app.extensions["vakka_api"].database.close()
