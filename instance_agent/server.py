@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "forwarder_headers": "",
             "proc_name": "vakka-agent",
             "loglevel": "warning",
+            "post_fork": _begin_opening,
+            "post_worker_init": _end_opening,
             "worker_exit": _stop_background,
         }
         for name, value in options.items():
@@ -76,6 +79,21 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         return create_app(self._settings)
+
+
+def _begin_opening(_server: object, worker: Any) -> None:
+    """Show signs of life while a big database is opened: gunicorn would take the worker for dead."""
+    worker.vakka_opened = threading.Event()
+
+    def show_life() -> None:
+        while not worker.vakka_opened.wait(timeout=1):
+            worker.tmp.notify()
+
+    threading.Thread(target=show_life, name="opening", daemon=True).start()
+
+
+def _end_opening(worker: Any) -> None:
+    worker.vakka_opened.set()
 
 
 def _stop_background(_server: object, worker: Any) -> None:

@@ -71,7 +71,8 @@ class ColumnView:
     @property
     def numbers(self) -> NDArray[np.float64]:
         """Int, Long, Decimal: the value per row, NaN for null. Longs beyond 2**53 are rounded. Else all NaN."""
-        return self._whole.numbers
+        found = self._whole.numbers
+        return np.full(self.row_count, np.nan) if found is None else found
 
     @property
     def features(self) -> Sequence[FeatureValue]:
@@ -121,7 +122,7 @@ class WholeView:
 
     codes: NDArray[np.int32]
     values: Sequence[Value]
-    numbers: NDArray[np.float64]
+    numbers: NDArray[np.float64] | None  # None: the column isn't numeric
     postings: Postings
     dictionary: Dictionary
 
@@ -178,7 +179,7 @@ class _WholeValues:
         older = row_count < len(self._codes)
         value_count = int(codes.max(initial=-1)) + 1 if older else len(self._dictionary.values)
         entry_count = int(np.count_nonzero(codes >= 0)) if older else len(self._entries)
-        numbers = self._numbers.first(row_count) if self._numeric else np.full(row_count, np.nan)
+        numbers = self._numbers.first(row_count) if self._numeric else None
         values = Prefix(self._dictionary.values, value_count)
         return WholeView(codes, values, numbers, self._entries.first(entry_count, row_count), self._dictionary)
 
