@@ -69,13 +69,7 @@ def _binary_shares(feature: FeatureCounts) -> NDArray[np.float64]:
 
 def _dependence_per_candidate(feature: FeatureCounts) -> NDArray[np.float64]:
     """The gate's score of "has the candidate or not", for each candidate by itself, length C."""
-    scores = np.zeros(feature.counts.size)
-    shares = _binary_shares(feature)
-    for place in np.flatnonzero(feature.exposure).tolist():
-        has, share = float(feature.counts[place]), float(shares[place])
-        split = np.array([has, feature.total - has])
-        scores[place] = gate.log_bayes_factor(split, np.array([share, 1.0 - share]))
-    return scores
+    return gate.log_bayes_factors(feature.counts, feature.total, _binary_shares(feature))
 
 
 def feature_weights(

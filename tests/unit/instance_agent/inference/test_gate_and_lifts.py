@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instance_agent.inference.gate import STRENGTH, log_bayes_factor, smoothed_shares
+from instance_agent.inference.gate import STRENGTH, log_bayes_factor, log_bayes_factors, smoothed_shares
 from instance_agent.inference.naive_bayes import base_rates, log_lifts
 
 HALF = np.array([0.5, 0.5])
@@ -58,6 +58,13 @@ def test_lifts_are_the_posterior_over_the_share_for_any_counts(values: np.ndarra
     assert np.isfinite(posterior).all()
     assert (posterior > 0).all()
     assert math.isclose(posterior.sum(), 1.0, abs_tol=1e-9)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.floats(1e-9, 1 - 1e-9))
+def test_many_candidates_at_once_score_as_each_by_itself(having: int, others: int, share: float) -> None:
+    one = log_bayes_factor(np.array([having, others], dtype=np.float64), np.array([share, 1 - share]))
+    many = log_bayes_factors(np.array([having] * 2, dtype=np.float64), float(having + others), np.array([share] * 2))
+    assert np.allclose(many, one, rtol=1e-9, atol=1e-6)
 
 
 def test_never_seen_pairs_stay_possible_and_few_rows_move_little() -> None:
