@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.index.analyzers import Analyzer, make_analyzer
 from instance_agent.index.growing import Dictionary, GrowingArray, Prefix
 from instance_agent.index.postings import NOTHING_SORTED, Postings, sort_more
+from instance_agent.schema.analyzers import Analyzer, make_analyzer
 from instance_agent.schema.types import ColumnSchema, ColumnType, FeatureValue, JsonValue, Value
 
 

@@ -1,1 +1,1 @@
-"""What tables look like: types, columns, links, analyzers' definitions, and what a row must obey."""
+"""What tables look like: types, columns, links, how texts become tokens, and what a row must obey."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from instance_agent.errors import SchemaInvalid
-from instance_agent.index.analyzers import make_analyzer
+from instance_agent.schema.analyzers import make_analyzer
 from instance_agent.schema.types import ColumnSchema, ColumnType, DatabaseSchema, JsonValue, Link, TableSchema
 
 LONGEST_NAME = 255

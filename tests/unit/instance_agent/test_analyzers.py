@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from instance_agent.errors import SchemaInvalid
-from instance_agent.index.analyzers import make_analyzer
+from instance_agent.schema.analyzers import make_analyzer
 from instance_agent.schema.types import JsonValue
 
 
@@ -22,8 +22,12 @@ def tokens(definition: JsonValue, text: str) -> list[str]:
         ("Standard", "Ääkköset_2 日本", ["ääkköset_2", "日", "本"]),
         ("standard", "हिन्दी भाषा", ["हिन्दी", "भाषा"]),
         ("Whitespace", " Rye  Bread, ", ["Rye", "Bread,"]),
-        ("English", "cool cools cooled cooling databases", ["cool", "cool", "cool", "cool", "databas"]),
-        ("en", "The databases", ["the", "databas"]),
+        (
+            "English",
+            "cool cools cooled cooling databases",
+            ["cool", "cool", "cool", "cool", "databas"],
+        ),  # codespell:ignore databas
+        ("en", "The databases", ["the", "databas"]),  # codespell:ignore databas
         ("fi", "talossa talosta", ["talo", "talo"]),
         ({"type": "delimiter", "delimiter": ", "}, "a, b ,  c, ", ["a", "b", "c"]),
         ({"type": "delimiter", "delimiter": ",", "trimWhitespace": False}, "a, b,,c", ["a", " b", "c"]),
@@ -43,7 +47,7 @@ def tokens(definition: JsonValue, text: str) -> list[str]:
                 "customKeyWords": ["Databases"],
             },
             "The rye databases tables",
-            ["databases", "tabl"],
+            ["databases", "tabl"],  # codespell:ignore tabl
         ),
     ],
 )
