@@ -93,7 +93,7 @@ class Runner:
         except psycopg.Error:
             raise
         except Denied:
-            logger.error("step_refused", operation_id=str(work.operation.id), step=step.name, exc_info=True)
+            logger.warning("step_refused", operation_id=str(work.operation.id), step=step.name, exc_info=True)
             return Abort(Failure("provider_refused", ERRORS["provider_refused"].message))
         except ProviderError as error:
             logger.warning(
@@ -137,7 +137,7 @@ class Runner:
             logger.error("operation_needs_attention", operation_id=str(operation.id), step=step.name)
 
     def _give_up(self, journal: Journal, step: Step, failure: Failure, environment: Environment) -> None:
-        logger.warning("operation_failing", operation_id=str(journal.operation_id), step=step.name, code=failure.code)
+        logger.error("operation_failing", operation_id=str(journal.operation_id), step=step.name, code=failure.code)
         journal.fail(step, failure, environment, self.ports.clock.now())
 
     def _is_overdue(self, operation: Operation, step: Step) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,6 +72,7 @@ class SupervisorDouble:
     def __init__(self, data_dir: Path) -> None:
         self._instances = data_dir / "instances"
         self._servers: dict[str, ThreadingHTTPServer] = {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}  # what stands for the agents' processes
         self.crashing = False  # report a crash loop instead of starting anything
         self.started: list[str] = []
 
@@ -101,6 +103,10 @@ class SupervisorDouble:
         server = ThreadingHTTPServer(("127.0.0.1", port), _AgentHandler)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         self._servers[name] = server
+        secret_file = str(self._instances / name / "service_secret")
+        self._processes[name] = subprocess.Popen(
+            ["/bin/sleep", "600"], env={"VAKKA_AGENT_SERVICE_SECRET_FILE": secret_file}
+        )
         self.started.append(name)
         self._tell(name, "running")
 
@@ -108,11 +114,16 @@ class SupervisorDouble:
         server = self._servers.pop(name)
         server.shutdown()
         server.server_close()
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
 
     def _tell(self, name: str, state: str) -> None:
         folder = self._instances / name
+        process = self._processes.get(name)
         if folder.is_dir():
-            (folder / "status.json").write_text(json.dumps({"state": state, "pid": None, "restarts": 0}))
+            status = {"state": state, "pid": process.pid if process else None, "restarts": 0}
+            (folder / "status.json").write_text(json.dumps(status))
 
 
 @contextmanager
