@@ -198,3 +198,16 @@ def test_no_key_and_no_body_is_kept_on_disk(client: FlaskClient, tmp_path: Path)
     for path in (tmp_path / "data" / "jobs").iterdir():
         assert b"987654321" not in path.read_bytes()
         assert b"rw" not in path.read_bytes()
+
+
+def test_a_query_past_its_time_is_504_and_may_run_as_a_job(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("instance_agent.routes.v1.queries.QUERY_SECONDS", -1.0)
+    late = client.post("/api/v1/_search", json={"from": "t"}, headers=READ_ONLY)
+    assert (late.status_code, late.get_json()["error"]) == (504, "query_timeout")
+    assert "x-aitoai-response-time" in late.headers
+    job = finished(client, "_search", {"from": "t", "limit": 0}, READ_ONLY)
+    assert client.get(f"/api/v1/jobs/{job}/result", headers=READ_ONLY).get_json()["total"] == 3
+    forged = {**READ_ONLY, "vakka.as_a_job": "1", "vakka-as-a-job": "1"}
+    assert client.post("/api/v1/_search", json={"from": "t"}, headers=forged).status_code == 504

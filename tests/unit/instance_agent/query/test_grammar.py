@@ -27,7 +27,7 @@ def refusal(endpoint: str, body: JsonValue) -> AgentError:
         ({"from": "products", "hello": 1}, "unknown member '\"hello\"'"),
         ({"from": "nowhere"}, "nowhere"),
         ({"from": 5}, "'from' is the name of a table"),
-        ({"from": {"from": "products", "wher": {}}}, "at from.wher"),
+        ({"from": {"from": "products", "filter": {}}}, "at from.filter"),
         ({"from": {"where": {}}}, "at from.from"),
         ({"from": {"from": "products", "limit": -1}}, "at from.limit"),
         ({"from": "products", "where": []}, "a proposition is an object"),
