@@ -17,14 +17,26 @@ from pathlib import Path
 
 import structlog
 
-from instance_agent.engine.operations import Commit, DropTables, PutTable, UploadProgress, decode, encode, insert
+from instance_agent.engine.operations import (
+    Commit,
+    CopyTable,
+    DropColumn,
+    DropTables,
+    PutColumn,
+    PutTable,
+    RenameTable,
+    UploadProgress,
+    decode,
+    encode,
+    insert,
+)
 from instance_agent.engine.state import State
 from instance_agent.engine.tables import ReadView
-from instance_agent.errors import AgentError, DamagedData
-from instance_agent.schema.parse import check_links
-from instance_agent.schema.render import render_table
-from instance_agent.schema.rows import RowBatch, to_batch
-from instance_agent.schema.types import DatabaseSchema, JsonValue, TableSchema
+from instance_agent.errors import AgentError, DamagedData, SchemaInvalid
+from instance_agent.schema.parse import check_links, check_name
+from instance_agent.schema.render import render_column, render_table
+from instance_agent.schema.rows import Misfit, RowBatch, check_value, to_batch
+from instance_agent.schema.types import ColumnSchema, DatabaseSchema, JsonValue, TableSchema
 from instance_agent.storage.commit_log import CommitLog
 from instance_agent.storage.files import exclusively, refusal
 
@@ -126,6 +138,43 @@ class Database:
             return Commit([DropTables([name])])
 
         self._commit(prepare)
+
+    def put_column(self, table: str, name: str, column: ColumnSchema, value: JsonValue) -> None:
+        """Have this column, in place of any of that name; `value` (None: null) is what the rows there are have in it.
+
+        Raises TableNotFound, SchemaInvalid for a value that doesn't fit, or none where rows need one.
+        """
+        stored = fitting_value(table, name, column, value)
+
+        def prepare(view: ReadView) -> Commit:
+            found = view.table(table)
+            if stored is None and not column.nullable and found.row_count:
+                raise SchemaInvalid(
+                    f"column '{table}.{name}': the table has rows, so the column must be nullable or come with a value."
+                )
+            changed = TableSchema({**found.schema.columns, name: column})
+            check_links(DatabaseSchema({**view.schema.tables, table: changed}), [table])
+            return Commit([PutColumn(table, name, render_column(column), stored)])
+
+        self._commit(prepare)
+
+    def delete_column(self, table: str, name: str) -> None:
+        """Delete a column with its values. Raises TableNotFound, AgentError column_not_found."""
+
+        def prepare(view: ReadView) -> Commit:
+            if name not in view.table(table).schema.columns:
+                raise AgentError("column_not_found", f"No such column: {table}.{name}")
+            return Commit([DropColumn(table, name)])
+
+        self._commit(prepare)
+
+    def rename_table(self, table: str, new_name: str, *, replace: bool) -> None:
+        """Give a table another name. Raises TableNotFound, SchemaInvalid when that is taken and not to be replaced."""
+        self._commit(lambda view: Commit([RenameTable(*_names(view, table, new_name, replace=replace))]))
+
+    def copy_table(self, table: str, new_name: str, *, replace: bool) -> None:
+        """Make a second table with the same rows. Raises as `rename_table`."""
+        self._commit(lambda view: Commit([CopyTable(*_names(view, table, new_name, replace=replace))]))
 
     def insert_rows(self, table: str, rows: Sequence[JsonValue]) -> int:
         """Add rows at the end of a table, all or none; how many. Raises TableNotFound, RowInvalid."""
@@ -236,3 +285,24 @@ class Database:
         CommitLog.create(self._log_path, self._state.commit_number, base)
         with self._state_lock:
             self._catch_up()
+
+
+def fitting_value(table: str, name: str, column: ColumnSchema, value: JsonValue) -> JsonValue:
+    """The value as the column stores it. Raises SchemaInvalid when it doesn't fit."""
+    if value is None:
+        return None
+    try:
+        return check_value(column, value)
+    except Misfit as misfit:
+        raise SchemaInvalid(f"column '{table}.{name}' {misfit}") from None
+
+
+def _names(view: ReadView, table: str, new_name: str, *, replace: bool) -> tuple[str, str]:
+    """Both names, when the one can become the other. Raises TableNotFound, SchemaInvalid."""
+    view.table(table)
+    check_name("table", new_name)
+    if new_name == table:
+        raise SchemaInvalid(f"The table '{table}' has this name already.")
+    if new_name in view.tables and not replace:
+        raise SchemaInvalid(f"There is a table '{new_name}' already. Choose another name, or send \"replace\": true.")
+    return table, new_name

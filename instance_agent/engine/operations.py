@@ -24,6 +24,36 @@ class DropTables(msgspec.Struct, frozen=True, tag="drop_tables"):
     tables: list[str]
 
 
+class PutColumn(msgspec.Struct, frozen=True, tag="put_column"):
+    """A column that is new, or new in place of one of that name; all rows there are have one value in it."""
+
+    table: str
+    column: str
+    definition: dict[str, Any]  # the column as GET /schema answers it
+    value: Any  # None for null
+
+
+class DropColumn(msgspec.Struct, frozen=True, tag="drop_column"):
+    """A column that is gone with its values."""
+
+    table: str
+    column: str
+
+
+class RenameTable(msgspec.Struct, frozen=True, tag="rename_table"):
+    """A table under another name; one that had this name is gone with its rows."""
+
+    table: str
+    new_name: str
+
+
+class CopyTable(msgspec.Struct, frozen=True, tag="copy_table"):
+    """A second table with the same columns and rows; one that had this name is gone with its rows."""
+
+    table: str
+    new_name: str
+
+
 class InsertRows(msgspec.Struct, frozen=True, tag="insert_rows"):
     """Rows at the end of a table, column by column."""
 
@@ -45,7 +75,7 @@ class UploadProgress(msgspec.Struct, frozen=True, tag="upload"):
     at: int  # unix seconds of this commit
 
 
-Operation = PutTable | DropTables | InsertRows | UploadProgress
+Operation = PutTable | DropTables | PutColumn | DropColumn | RenameTable | CopyTable | InsertRows | UploadProgress
 
 
 class Commit(msgspec.Struct, frozen=True):

@@ -21,14 +21,45 @@ class TableData:
     def __init__(self, name: str, schema: TableSchema, made_by_commit: int) -> None:
         self.name = name
         self.schema = schema
+        self.row_count = 0  # as the writer knows it; readers have their own
         self.made_by_commit = made_by_commit  # tells a table from a later one of the same name
         self.columns: dict[str, list[JsonValue]] = {column: [] for column in schema.columns}
         self.indexes = {column: ColumnIndex(schema.columns[column], cells) for column, cells in self.columns.items()}
+
+    def reshaped(
+        self,
+        name: str,
+        schema: TableSchema,
+        made_by_commit: int,
+        value: JsonValue = None,
+        new_column: str | None = None,
+    ) -> TableData:
+        """The same rows under another name or schema; columns that don't change are shared, with their indexes.
+
+        value: what all rows have in `new_column`. Nothing may be appended to the old table afterwards.
+        """
+        made = TableData(name, schema, made_by_commit)
+        for column, definition in schema.columns.items():
+            if column == new_column:
+                made.columns[column].extend([value] * self.row_count)
+            elif self.schema.columns[column] == definition:
+                made.columns[column], made.indexes[column] = self.columns[column], self.indexes[column]
+            else:
+                made.columns[column].extend(self.columns[column])
+        made.row_count = self.row_count
+        return made
+
+    def copied(self, name: str, schema: TableSchema, made_by_commit: int) -> TableData:
+        """A table of its own with the same rows."""
+        made = TableData(name, schema, made_by_commit)
+        made.append(RowBatch(self.row_count, self.columns))
+        return made
 
     def append(self, batch: RowBatch) -> None:
         """Add rows at the end; nobody sees them until a view with a larger row count is made."""
         for name, cells in self.columns.items():
             cells.extend(batch.columns[name])
+        self.row_count += batch.count
 
 
 class TableView:

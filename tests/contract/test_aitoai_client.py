@@ -82,6 +82,18 @@ def test_a_database_schema_makes_the_round_trip(client: Any) -> None:
     assert api.get_existing_tables(client) == ["products"]
 
 
+def test_columns_come_and_go_and_tables_are_renamed_and_copied(client: Any, agent: RunningAgent) -> None:
+    api.create_database(client, SCHEMA)
+    api.upload_entries(client, "products", PRODUCTS, optimize_on_finished=False)
+    api.create_column(client, "products", "stock", {"type": "Int", "nullable": False, "value": 3})
+    assert api.get_column_schema(client, "products", "stock").to_json_serializable()["type"] == "Int"
+    api.delete_column(client, "products", "tags")
+    api.copy_table(client, "products", "archive")
+    api.rename_table(client, "archive", "visits", replace=True)
+    assert api.get_existing_tables(client) == ["products", "visits"]
+    assert rows_in(agent) == 2 * len(PRODUCTS)
+
+
 def test_a_table_is_made_from_the_clients_own_schema_object(client: Any) -> None:
     table = AitoTableSchema.from_deserialized_object(SCHEMA["schema"]["products"])
     api.create_table(client, "products", table)

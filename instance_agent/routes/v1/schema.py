@@ -8,8 +8,15 @@ from instance_agent.auth import reads
 from instance_agent.context import agent
 from instance_agent.errors import AgentError
 from instance_agent.http import json_answer, json_body
-from instance_agent.schema.parse import parse_database, parse_table
-from instance_agent.schema.render import echo_database, echo_table, render_column, render_database, render_table
+from instance_agent.schema.parse import parse_column, parse_database, parse_table
+from instance_agent.schema.render import (
+    echo_column,
+    echo_database,
+    echo_table,
+    render_column,
+    render_database,
+    render_table,
+)
 from instance_agent.schema.types import JsonValue
 
 blueprint = Blueprint("v1_schema", __name__, url_prefix="/api/v1/schema")
@@ -61,6 +68,22 @@ def delete_table(table: str) -> Response:
     return json_answer({"deleted": [table]})
 
 
+@blueprint.post("/_rename")
+def rename_table() -> Response:
+    """Give a table another name."""
+    old, new, replace = _two_names("rename")
+    agent().database.rename_table(old, new, replace=replace)
+    return json_answer({})
+
+
+@blueprint.post("/_copy")
+def copy_table() -> Response:
+    """Make a second table with the same columns and rows."""
+    old, new, replace = _two_names("copy")
+    agent().database.copy_table(old, new, replace=replace)
+    return json_answer({})
+
+
 @blueprint.get("/<table>/<column>")
 @reads
 def get_column(table: str, column: str) -> Response:
@@ -69,3 +92,35 @@ def get_column(table: str, column: str) -> Response:
     if found is None:
         raise AgentError("column_not_found", f"No such column: {table}.{column}")
     return json_answer(render_column(found), sort_keys=True)
+
+
+@blueprint.put("/<table>/<column>")
+def put_column(table: str, column: str) -> Response:
+    """Add or replace a column; "value" is what the rows there are have in it."""
+    sent = json_body()
+    definition = {key: part for key, part in sent.items() if key != "value"} if isinstance(sent, dict) else sent
+    parsed = parse_column(table, column, definition)
+    value = sent.get("value") if isinstance(sent, dict) else None
+    agent().database.put_column(table, column, parsed, value)
+    return json_answer(echo_column(parsed, definition), sort_keys=True)
+
+
+@blueprint.delete("/<table>/<column>")
+def delete_column(table: str, column: str) -> Response:
+    """Delete a column with its values."""
+    agent().database.delete_column(table, column)
+    return json_answer({"deleted": [column]})
+
+
+def _two_names(new_key: str) -> tuple[str, str, bool]:
+    """The old name, the new name, and whether a table of the new name may be replaced. Raises AgentError."""
+    sent = json_body()
+    known = {"from", new_key, "replace"}
+    if not isinstance(sent, dict) or not sent.keys() <= known:
+        raise AgentError(
+            "request_invalid", f'The body has the form {{"from": "a", "{new_key}": "b", "replace": false}}.'
+        )
+    old, new, replace = sent.get("from"), sent.get(new_key), sent.get("replace")
+    if not isinstance(old, str) or not isinstance(new, str) or not isinstance(replace, bool | None):
+        raise AgentError("request_invalid", f'"from" and "{new_key}" are names of tables, "replace" is true or false.')
+    return old, new, bool(replace)
