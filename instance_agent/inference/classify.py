@@ -39,7 +39,8 @@ def exclusive(base: NDArray[np.float64], log_lifts: NDArray[np.float64]) -> Dist
         return Distribution(base, base, np.exp(log_lifts), Normalizer("exclusiveness", base))
     scores = np.log(base) + log_lifts.sum(axis=0)
     top = float(scores.max())
-    relative = np.exp(scores - top)
+    distinct, places = _distinct(scores - top)
+    relative = np.exp(distinct)[places]
     total = float(relative.sum())
     normalizer = np.full(base.size, np.exp(-top) / total)
     return Distribution(relative / total, base, np.exp(log_lifts), Normalizer("exclusiveness", normalizer))
@@ -55,9 +56,20 @@ def independent(
     for_it = np.log(base) + log_lifts.sum(axis=0)
     against = np.log1p(-base) + log_lifts_of_not.sum(axis=0)
     log_total = np.logaddexp(for_it, against)
+    distinct, places = _distinct(for_it - log_total)
     return Distribution(
-        probabilities=np.exp(for_it - log_total),
+        probabilities=np.minimum(np.exp(distinct), 1.0)[places],
         base=base,
         lifts=np.exp(log_lifts),
         normalizer=Normalizer("trueFalseExclusiveness", np.exp(-log_total)),
     )
+
+
+def _distinct(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The different scores to 13 decimals, and each candidate's place among them.
+
+    Vectorised logarithms give equal inputs results that differ in the last bit, by their position in the array. What is
+    tied must stay tied, for the order of the hits.
+    """
+    distinct, places = np.unique(np.round(scores, 13), return_inverse=True)
+    return distinct, places

@@ -214,6 +214,29 @@ def test_what_can_not_be_predicted_is_refused(body: dict[str, JsonValue], told: 
     assert told in refused.value.message
 
 
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_equal_candidates_are_equally_probable_and_keep_their_order(exclusive: bool) -> None:
+    names = [f"n{place * 37 % 101}" for place in range(101)]
+    rows: list[JsonValue] = [{"s": name, "t": "common"} for name in names]
+    rows += [{"s": name, "t": "rare"} for name in names[:2] for _ in range(20)]
+    view = make_view({"t": ({"s": {"type": "String"}, "t": {"type": "Text"}}, rows)})
+    page = ask(view, "_predict", from_="t", predict="s", where={"t": "rare common"}, exclusiveness=exclusive, limit=200)
+    assert [hit["feature"] for hit in hits_of(page)] == names
+    assert len({hit["$p"] for hit in hits_of(page)}) == 2
+
+
+def test_one_piece_of_evidence_gives_the_documented_number() -> None:
+    pairs = [("x", True)] * 9 + [("x", False)] + [("y", False)] * 10
+    rows: list[JsonValue] = [{"s": name, "b": value} for name, value in pairs]
+    view = make_view({"t": ({"s": {"type": "String"}, "b": {"type": "Boolean"}}, rows)})
+    hits = hits_of(ask(view, "_predict", from_="t", predict="b", where={"s": "x"}, select=["feature", "$p"]))
+    share = {True: 10 / 22, False: 12 / 22}
+    seen = {True: 9, False: 1}
+    posterior = {value: (seen[value] + 2 * share[value]) / 12 for value in (True, False)}
+    assert [hit["feature"] for hit in hits] == [True, False]
+    assert number(hits[0]["$p"]) == pytest.approx(posterior[True], abs=1e-12)
+
+
 def leaves(node: JsonValue) -> list[float]:
     assert isinstance(node, dict)
     factors = node.get("factors")
