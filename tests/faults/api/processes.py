@@ -82,7 +82,7 @@ def web(application: str, settings: Settings, log: Path, *, workers: int = 1, **
 def answers(url: str) -> bool:
     """Whether somebody speaks HTTP there."""
     try:
-        requests.get(f"{url}/health", timeout=1)
+        requests.get(f"{url}/health", timeout=5)
     except requests.RequestException:
         return False
     return True

@@ -102,3 +102,34 @@ def test_a_worker_without_a_database_ends_with_status_1_at_once(world: World, tm
     with worker(world.settings, tmp_path / "worker.log", VAKKA_API_DATABASE_URL=nowhere) as process:
         assert process.popen.wait(timeout=10) == 1
     assert "secret-password" not in process.text
+
+
+def test_a_frozen_worker_does_no_harm_when_it_wakes_up(world: World, tmp_path: Path) -> None:
+    """The second worker waits for the lease as long as the frozen one's session lives, and no step runs twice."""
+    _, operation_id = world.ask_for()
+    with worker(world.settings, tmp_path / "frozen.log") as frozen:
+        wait_until(lambda: bool(frozen.events("step_completed")), what="the first step to be done")
+        frozen.popen.send_signal(signal.SIGSTOP)
+        with looking_by_itself(world.supervisor), worker(world.settings, tmp_path / "second.log") as second:
+            time.sleep(4)
+            frozen.popen.send_signal(signal.SIGCONT)
+            wait_until(lambda: state_of(world, operation_id) == "done", what="the operation to end", seconds=30)
+            steps = [event["step"] for process in (frozen, second) for event in process.events("step_completed")]
+    assert Counter(steps) == Counter(step.name for step in CREATE.steps)
+    world.assert_rows_match_resources()
+
+
+def test_twelve_environments_at_once_with_a_worker_killed_now_and_then(world: World, tmp_path: Path) -> None:
+    operations = [world.ask_for(f"shop {number}")[1] for number in range(12)]
+    with looking_by_itself(world.supervisor), worker(world.settings, tmp_path / "steady.log"):
+        for number in range(3):
+            with worker(world.settings, tmp_path / f"killed-{number}.log") as killed:
+                wait_until(lambda: bool(killed.events("worker_started")), what="a worker to start")
+                time.sleep(0.3)
+        wait_until(
+            lambda: all(state_of(world, operation) == "done" for operation in operations),
+            what="all creates to end",
+            seconds=60,
+        )
+    assert len(world.rows("select * from journal")) == 12 * len(CREATE.steps)
+    world.assert_rows_match_resources()
