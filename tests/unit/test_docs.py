@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from api import errors as api_errors
+from instance_agent import errors as agent_errors
+from mission_control import errors as console_errors
+from tests import reference
+from tests.applications import applications
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+PATH_PARAMETER = re.compile(r"<(?:[a-z_]+(?:[(][^)]*[)])?:)?([a-z_]+)>")
 REQUIREMENTS = [
     *(f"A{n}" for n in range(1, 30)),
     *(f"B{n}" for n in range(1, 7)),
@@ -54,6 +61,44 @@ def test_every_pinned_library_has_its_reason() -> None:
     assert {name for name in names if not re.search(rf"\b{re.escape(name)}\b", text)} == set()
 
 
+@pytest.mark.parametrize("page", reference.PAGES)
+def test_reference_page_is_what_the_code_says(page: str) -> None:
+    assert (DOCS / page).read_text() == reference.PAGES[page](), "run make docs"
+
+
+@pytest.mark.parametrize(
+    ("service", "code"),
+    [
+        (service, code)
+        for service, errors in (
+            ("instance_agent", agent_errors.ERRORS),
+            ("api", api_errors.ERRORS),
+            ("mission_control", console_errors.ERRORS),
+        )
+        for code in errors
+    ],
+)
+def test_error_code_is_met_by_a_test(service: str, code: str) -> None:
+    named = re.compile(rf"\b{code}\b")
+    assert any(named.search(path.read_text()) for path in (ROOT / "tests").rglob("*.py")), f"{service}: {code}"
+
+
+def test_every_endpoint_is_documented(tmp_path: Path) -> None:
+    text = (DOCS / "api.md").read_text()
+    with applications(tmp_path) as apps:
+        endpoints = {
+            f"{method} " + PATH_PARAMETER.sub(r"{\1}", rule.rule)
+            for app in apps.values()
+            for rule in app.url_map.iter_rules()
+            if not rule.endpoint.endswith("static")
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        }
+    assert len(endpoints) > 50
+    assert {endpoint for endpoint in endpoints if f"`{endpoint}`" not in text} == set()
+    documented = set(re.findall(r"`((?:GET|PUT|POST|DELETE) /[^`?]*)`", text)) - {"PUT /{environment_id}/{upload_id}"}
+    assert documented - endpoints == set()
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     pages = [ROOT / "README.md", *DOCS.rglob("*.md")]
     broken = {
@@ -74,5 +119,6 @@ def test_make_help_lists_every_command() -> None:
         "test",
         "lint",
         "format",
+        "docs",
         "clean",
     }
