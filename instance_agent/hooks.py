@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from instance_agent.auth import authorize, needed_access
 from instance_agent.context import agent
-from instance_agent.errors import AgentError
+from instance_agent.errors import AgentError, CannotServe
 from instance_agent.http import drain, error_answer
 from instance_agent.limits import LARGEST_BODY_BYTES
 from instance_agent.log import API_CALLS, place_of
@@ -90,7 +90,10 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("internal_error", request_id=g.request_id, error=type(error).__name__, places=place_of(error))
+    reason = str(error) if isinstance(error, CannotServe) else None  # these texts hold no data, others may
+    log.error(
+        "internal_error", request_id=g.request_id, error=type(error).__name__, reason=reason, places=place_of(error)
+    )
     return error_answer(AgentError("internal"))
 
 

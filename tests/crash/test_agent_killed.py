@@ -199,6 +199,47 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
         assert numbers_in(disk / "data") == [*acknowledged, -2]
 
 
+def test_an_upload_that_fills_the_disk_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    with small_disk(disk, 2 * 1024 * 1024), running_agent(disk / "data") as agent:
+        agent.call("PUT", "/api/v1/schema/t", TABLE)
+        begun = agent.call("POST", "/api/v1/data/t/file").json()
+        answer = requests.put(begun["url"], data=os.urandom(4 * 1024 * 1024), timeout=30)
+        assert (answer.status_code, answer.json()["error"]) == (507, "disk_full")
+        assert [path.suffix for path in (disk / "data" / "uploads").iterdir()] == [".json"]
+        assert agent.call("POST", "/api/v1/data/t", {"n": 1}).status_code == 200
+
+
+def test_a_refused_body_is_read_so_that_its_sender_sees_why(tmp_path: Path) -> None:
+    with running_agent(tmp_path / "data") as agent:
+        agent.call("PUT", "/api/v1/schema/t", TABLE)
+        url = agent.call("POST", "/api/v1/data/t/file").json()["url"]
+        big = bytes(11_000_000)
+        for key, status in ((KEYS["READ_WRITE_APIKEY"], 413), ("wrong", 413)):
+            headers = {"x-api-key": key}
+            answer = requests.post(f"{agent.url}/api/v1/data/t/batch", data=big, headers=headers, timeout=30)
+            assert (answer.status_code, answer.json()["error"]) == (status, "request_too_large")
+            answer = requests.post(f"{agent.url}/api/v1/data/t/batch", data=iter([big]), headers=headers, timeout=30)
+            assert answer.status_code == (status if key != "wrong" else 403)
+        answer = requests.put(f"{url}0", data=big, timeout=30)
+        assert (answer.status_code, answer.json()["error"]) == (403, "upload_url_invalid")
+        assert agent.call("GET", "/status/limits").json()["usage"]["rowsTotal"] == 0
+
+
+def test_the_agent_stops_within_five_seconds_also_under_load(tmp_path: Path) -> None:
+    with running_agent(tmp_path / "data") as agent:
+        agent.call("PUT", "/api/v1/schema/t", TABLE)
+        load = Load(agent, 0)
+        time.sleep(0.3)
+        started = time.monotonic()
+        assert agent.stop() == 0
+        assert time.monotonic() - started < 5
+        load.end()
+    assert {number + offset for number in load.acknowledged for offset in range(3)} <= set(
+        numbers_in(tmp_path / "data")
+    )
+
+
 def test_a_log_that_may_not_grow_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
     """The same by a limit on the size of files, which any account can set."""
     data_dir, logs_dir = tmp_path / "data", tmp_path / "logs"
