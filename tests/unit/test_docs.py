@@ -29,8 +29,8 @@ REQUIREMENTS = [
 
 def requirement_rows() -> dict[str, list[str]]:
     """The cells of each row of docs/requirements.md by its id."""
-    rows = [line.strip("| \n").split("|") for line in (DOCS / "requirements.md").read_text().splitlines()]
-    return {cells[0].strip(): [cell.strip() for cell in cells] for cells in rows if len(cells) > 3}
+    rows = [line.split("|")[1:-1] for line in (DOCS / "requirements.md").read_text().splitlines()]
+    return {cells[0].strip(): [cell.strip() for cell in cells] for cells in rows if len(cells) > 5}
 
 
 @pytest.mark.parametrize("name", REQUIREMENTS)
