@@ -85,7 +85,8 @@ def open_page(chromium: Browser, console: str) -> Iterator[Callable[..., Page]]:
 
 def is_ours(message: ConsoleMessage) -> bool:
     """An error of the page itself; that an answer was an error is what some tests are about."""
-    return message.type == "error" and not message.text.startswith("Failed to load resource")
+    is_about_an_answer = any(words in message.text for words in ("Failed to load resource", "Failed to fetch"))
+    return message.type == "error" and not is_about_an_answer
 
 
 def picture(page: Page, name: str) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -95,20 +97,21 @@ def test_refused_reveal_shows_no_key_and_leaves_no_event(
 
 
 @pytest.fixture
-def real_log(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Log as the product does, everything, for one test."""
+def log_text(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Log as the product does, everything, for one test; what was written."""
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
     root = logging.getLogger()
     before = root.handlers[:], root.level
     log.configure("DEBUG")
-    yield
+    yield written
     structlog.reset_defaults()
     root.handlers[:] = before[0]
     root.setLevel(before[1])
 
 
-@pytest.mark.usefixtures("real_log")
 def test_keys_addresses_and_secrets_are_in_no_log_and_no_table(
-    capsys: pytest.CaptureFixture[str], app: Flask, parts: Parts, control_plane: FakeControlPlane
+    log_text: io.StringIO, app: Flask, parts: Parts, control_plane: FakeControlPlane
 ) -> None:
     anna = Browser(app)
     callback = anna.ask_provider()
@@ -120,7 +123,7 @@ def test_keys_addresses_and_secrets_are_in_no_log_and_no_table(
     control_plane.answers.append(error(500, "internal", "a message that quotes vakka_rw_secret-of-somebody"))
     anna.submit(form, f"/environments/{shop}/keys/read_only/reveal")
     anna.open("/auth/callback?code=a-code-in-the-address&state=x")
-    written = "".join(capsys.readouterr())
+    written = log_text.getvalue()
     dump = whole_database(parts)
     assert '"event": "request"' in written
     code = callback.split("code=")[1].split("&")[0]
