@@ -19,8 +19,8 @@ _QUIET_LIBRARIES = ("authlib", "flask_wtf", "psycopg", "urllib3", "werkzeug")
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """A logger whose lines carry `part=name`."""
-    return cast(FilteringBoundLogger, structlog.get_logger(part=name))
+    """A logger whose lines carry `component=name`."""
+    return cast(FilteringBoundLogger, structlog.get_logger(component=name))
 
 
 def configure(level: str) -> None:

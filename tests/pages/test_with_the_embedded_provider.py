@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 import requests
@@ -63,9 +64,7 @@ def test_owner_signs_in_with_the_password_and_out_everywhere(console: Flask, iss
     action = BeautifulSoup(form.text, "html.parser").select_one("form")
     assert action is not None
     filled = {**fields, "email": "owner@example.test", "password": PASSWORD}
-    sent = there.post(
-        requests.compat.urljoin(form.url, str(action["action"])), filled, allow_redirects=False, timeout=10
-    )
+    sent = there.post(urljoin(form.url, str(action["action"])), filled, allow_redirects=False, timeout=10)
     assert sent.headers["Location"].startswith("http://localhost/auth/callback?")
     assert browser.come_back(sent.headers["Location"]).location == "/environments/new"
     page = browser.open("/environments/new")
