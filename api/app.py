@@ -18,7 +18,7 @@ from api.context import EXTENSION, Services
 from api.errors import ApiError
 from api.ports import Ports
 from api.routes import environments, health, keys, operations, uploads
-from api.routes.documented import ERROR_SCHEMA, SECURITY_SCHEMES
+from api.routes.documented import ERROR_SCHEMA, SECURITY_SCHEMES, add_idempotency_header
 from api.settings import Settings
 from api.store.database import Database, DatabaseUnavailable
 
@@ -49,6 +49,7 @@ def create_app(ports: Ports, settings: Settings) -> APIFlask:
         INFO={"description": "Environments, their keys, uploads and operations."},
     )
     app.security_schemes = SECURITY_SCHEMES
+    app.spec_processor(add_idempotency_header)
     app.extensions[EXTENSION] = Services(
         database=Database(settings.database_url, pool_size=settings.database_pool_size),
         ports=ports,
@@ -60,9 +61,9 @@ def create_app(ports: Ports, settings: Settings) -> APIFlask:
     )
     for module in (environments, operations, keys, uploads, health):
         app.register_blueprint(module.blueprint)
+    _log_requests(app)
     _take_json_only(app)
     _answer_errors(app)
-    _log_requests(app)
     return app
 
 

@@ -33,7 +33,7 @@ def create_environment(connection: Connection, ports: Ports, requester: Requeste
     except NameInvalid as error:
         raise ApiError("name_invalid", str(error), param="name") from None
     environment = _insert_with_free_port(connection, ports, requester, cleaned)
-    _begin(connection, ports, requester, environment, OperationKind.CREATE, EventKind.CREATE_REQUESTED)
+    begin(connection, ports, requester, environment, OperationKind.CREATE, EventKind.CREATE_REQUESTED)
     return environment.id
 
 
@@ -53,7 +53,7 @@ def delete_environment(connection: Connection, ports: Ports, requester: Requeste
         failure = Failure("delete_requested", ERRORS["delete_requested"].message)
         operations.finish(connection, live.id, OperationState.REVERTED, ports.clock.now(), failure)
     environments.set_state(connection, environment_id, EnvironmentState.DELETING)
-    return _begin(connection, ports, requester, environment, OperationKind.DELETE, EventKind.DELETE_REQUESTED)
+    return begin(connection, ports, requester, environment, OperationKind.DELETE, EventKind.DELETE_REQUESTED)
 
 
 def require_running(environment: Environment) -> None:
@@ -106,7 +106,7 @@ def _insert_with_free_port(connection: Connection, ports: Ports, requester: Requ
     raise ApiError("no_port_free")
 
 
-def _begin(
+def begin(
     connection: Connection,
     ports: Ports,
     requester: Requester,
@@ -114,6 +114,7 @@ def _begin(
     kind: OperationKind,
     event: EventKind,
 ) -> Operation:
+    """Begin an operation: its row, its event and its job. Raises operation_in_progress beside a live one."""
     now = ports.clock.now()
     operation = Operation(
         id=uuid4(),
@@ -130,7 +131,10 @@ def _begin(
         finished_at=None,
         completed=(),
     )
-    operations.insert(connection, operation)
+    try:
+        operations.insert(connection, operation)
+    except operations.AnotherAtWork:
+        raise ApiError("operation_in_progress") from None
     events.append(
         connection,
         Event(

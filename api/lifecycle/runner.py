@@ -78,6 +78,8 @@ class Runner:
             journal.start(step, self.ports.clock.now())
             logger.info("step_started", operation_id=str(operation.id), step=step.name)
             operation, environment = journal.read()
+            if not operation.is_live:
+                return Done()
         if self._is_overdue(operation, step):
             self._meet_deadline(journal, runbook, step, operation, environment)
             if runbook.can_give_up(operation):

@@ -22,6 +22,8 @@ EITHER_CALL: dict[str, Any] = {
     "description": "Called by Mission Control, for a team, or by the environment's own agent.",
 }
 
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+_IDEMPOTENT_CALLS = (("/v1/environments", "post"),)
 _TEXT: dict[str, Any] = {"type": "string"}
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -40,3 +42,20 @@ ERROR_SCHEMA: dict[str, Any] = {
         }
     },
 }
+
+
+def add_idempotency_header(document: dict[str, Any] | str) -> dict[str, Any] | str:
+    """The document with the header on every call that takes it."""
+    if isinstance(document, str):
+        raise TypeError("the document is made as JSON")
+    for path, method in _IDEMPOTENT_CALLS:
+        document["paths"][path][method]["parameters"].append(
+            {
+                "name": IDEMPOTENCY_HEADER,
+                "in": "header",
+                "required": False,
+                "description": "The same key within 24 hours gives the same answer and does nothing twice.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            }
+        )
+    return document

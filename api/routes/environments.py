@@ -13,7 +13,7 @@ from flask import request
 from api.context import console_requester, services
 from api.errors import ApiError
 from api.lifecycle.requests import Requester, create_environment, delete_environment
-from api.routes.documented import CONSOLE_CALL
+from api.routes.documented import CONSOLE_CALL, IDEMPOTENCY_HEADER
 from api.routes.schemas import (
     AcceptedAnswer,
     EnvironmentAnswer,
@@ -27,8 +27,6 @@ from api.store import environments, idempotency, operations
 from api.store.database import Connection
 
 blueprint = APIBlueprint("environments", __name__, url_prefix="/v1/environments", tag="Environments")
-
-IDEMPOTENCY_HEADER = "Idempotency-Key"
 
 
 @blueprint.post("")

@@ -13,11 +13,15 @@ from api.domain.states import OperationKind, OperationState
 from api.store.database import Connection
 
 
+class AnotherAtWork(Exception):
+    """The environment has a live operation already."""
+
+
 def insert(connection: Connection, operation: Operation) -> None:
-    """Add an operation that has just been asked for. The environment must have no live one."""
-    connection.execute(
+    """Add an operation that has just been asked for. Raises AnotherAtWork."""
+    added = connection.execute(
         "insert into operations (id, environment_id, kind, state, requested_by, started_at)"
-        " values (%s, %s, %s, %s, %s, %s)",
+        " values (%s, %s, %s, %s, %s, %s) on conflict (environment_id) where finished_at is null do nothing",
         [
             operation.id,
             operation.environment_id,
@@ -26,7 +30,9 @@ def insert(connection: Connection, operation: Operation) -> None:
             operation.requested_by,
             operation.started_at,
         ],
-    )
+    ).rowcount
+    if not added:
+        raise AnotherAtWork
 
 
 def get(connection: Connection, operation_id: UUID) -> Operation:

@@ -68,7 +68,7 @@ def web(application: str, settings: Settings, log: Path, *, workers: int = 1, **
     """A gunicorn serving the application; gives its base URL."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}"]
-    command += ["--worker-class", "gthread", "--threads", "8", "--workers", str(workers)]
+    command += ["--worker-class", "gthread", "--threads", "8", "--workers", str(workers), "--no-control-socket"]
     process = Process(command, environment_of(settings, **changes), log)
     url = f"http://127.0.0.1:{port}"
     try:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
+
+from api.domain.states import OperationKind
+from api.errors import ApiError
 from api.lifecycle.create import CREATE
 from api.lifecycle.delete import DELETE
 from api.lifecycle.outcomes import Done, Nap
+from api.lifecycle.requests import Requester, begin
+from api.store import environments
+from api.store.events import EventKind
 from tests.unit.api.world import World, body
 
 
@@ -105,3 +112,14 @@ def test_every_environment_has_a_port_of_its_own(world: World) -> None:
     urls = {world.environment(world.running_environment(name))["url"] for name in ("one", "two", "three")}
     assert len(urls) == 3
     world.assert_rows_match_resources()
+
+
+def test_an_environment_has_one_operation_at_a_time(world: World) -> None:
+    environment_id, operation_id = world.ask_for()
+    requester = Requester(world.team_id, world.account_id)
+    with world.connect() as connection:
+        environment = environments.get(connection, UUID(environment_id))
+        with pytest.raises(ApiError) as refused:
+            begin(connection, world.ports, requester, environment, OperationKind.CREATE, EventKind.CREATE_REQUESTED)
+    assert (refused.value.code, refused.value.status) == ("operation_in_progress", 409)
+    assert [str(row["id"]) for row in world.rows("select id from operations")] == [operation_id]

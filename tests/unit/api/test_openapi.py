@@ -52,3 +52,10 @@ def test_every_reference_in_the_document_leads_somewhere(world: World) -> None:
     references = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
     assert references
     assert references <= set(document["components"]["schemas"])
+
+
+def test_the_idempotency_key_is_described_once_on_the_call_that_takes_it(world: World) -> None:
+    for _ in range(2):
+        document = body(world.client.get("/v1/openapi.json"))
+        parameters = document["paths"]["/v1/environments"]["post"]["parameters"]
+        assert [parameter["name"] for parameter in parameters] == ["Idempotency-Key"]
