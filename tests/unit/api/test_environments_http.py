@@ -73,7 +73,7 @@ def test_two_posts_of_one_name_at_once_make_one_environment(world: World) -> Non
         ("[]", "application/json", "request_invalid"),
         ("{}", "application/json", "request_invalid"),
         ('{"name": 5}', "application/json", "request_invalid"),
-        ('{"name": "a", "nmae": "b"}', "application/json", "request_invalid"),
+        ('{"name": "a", "colour": "b"}', "application/json", "request_invalid"),
         ('{"name": "a"}', "text/plain", "media_type_unsupported"),
         ('{"name": "' + "a" * 70_000 + '"}', "application/json", "body_too_large"),
     ],
@@ -85,7 +85,7 @@ def test_a_body_that_is_not_understood_is_refused(world: World, content: str, co
 
 
 def test_the_field_at_fault_is_named(world: World) -> None:
-    error = body(world.call("POST", "/v1/environments", json={"nmae": "shop"}))["error"]
+    error = body(world.call("POST", "/v1/environments", json={"colour": "shop"}))["error"]
     assert error["param"] == "name"
 
 
