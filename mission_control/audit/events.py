@@ -1,7 +1,7 @@
 """The record of what people did.
 
 A row is appended on the connection of the change it tells of, so that there is never one without the other. What
-happens in the control plane is recorded around the call: see `pages/`.
+happens in the control plane is recorded around the call: see `actions.py`.
 """
 
 from __future__ import annotations

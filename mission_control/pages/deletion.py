@@ -10,10 +10,8 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from mission_control.accounts.gate import signed_in
-from mission_control.accounts.models import Person
-from mission_control.audit.events import Event, EventKind
-from mission_control.audit.recording import recorded
-from mission_control.control_plane import Accepted, EnvironmentState
+from mission_control.actions import actions
+from mission_control.control_plane import EnvironmentState
 from mission_control.parts import parts
 
 blueprint = Blueprint("deletion", __name__, url_prefix="/environments/<uuid:environment_id>/delete")
@@ -31,28 +29,12 @@ def ask(environment_id: UUID) -> Response | str:
 @blueprint.post("")
 def confirm(environment_id: UUID) -> Response | tuple[str, int]:
     """Delete it when the typed name is the environment's, letter by letter."""
-    person = signed_in()
-    environment = parts().control_plane.environment(person, environment_id)
+    environment = parts().control_plane.environment(signed_in(), environment_id)
     if not _same(request.form.get("name", ""), environment.name):
         problem = "That isn't the environment's name. Type it exactly as it is shown."
         return render_template("pages/delete_environment.html", environment=environment, problem=problem), 422
-    accepted = _delete(person, environment_id)
+    accepted = actions().delete_environment(environment_id)
     return redirect(_page_of(environment_id, accepted.operation.id), 303)
-
-
-def _delete(person: Person, environment_id: UUID) -> Accepted:
-    def event(accepted: Accepted | None) -> Event:
-        return Event(
-            EventKind.ENVIRONMENT_DELETE_REQUESTED,
-            actor_id=person.account_id,
-            team_id=person.team_id,
-            environment_id=environment_id,
-            operation_id=accepted.operation.id if accepted else None,
-        )
-
-    return recorded(
-        parts().database, lambda: parts().control_plane.delete_environment(person, environment_id), event=event
-    )
 
 
 def _page_of(environment_id: UUID, operation_id: UUID | None) -> str:

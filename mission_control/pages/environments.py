@@ -8,10 +8,8 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from werkzeug.wrappers import Response as AnyResponse
 
 from mission_control.accounts.gate import signed_in
-from mission_control.accounts.models import Person
-from mission_control.audit.events import Event, EventKind
-from mission_control.audit.recording import recorded
-from mission_control.control_plane import Accepted, NameRefused, OperationState
+from mission_control.actions import actions
+from mission_control.control_plane import NameRefused, OperationState
 from mission_control.errors import ConsoleError
 from mission_control.pages.environment_view import EnvironmentView, view
 from mission_control.parts import parts
@@ -36,13 +34,13 @@ def new() -> str:
 @blueprint.post("/new")
 def create() -> AnyResponse | tuple[str, int]:
     """Begin to make one, then show it; or the form again with what is wrong."""
-    person, name = signed_in(), request.form.get("name", "").strip()
+    name = request.form.get("name", "").strip()
     if not name:
         return _form(problem="Give the environment a name."), 422
     if len(name) > LONGEST_NAME:
         return _form(name=name, problem=f"Use at most {LONGEST_NAME} characters; these are {len(name)}."), 422
     try:
-        accepted = _create(person, name, _request_id())
+        accepted = actions().create_environment(name=name, request_id=_request_id())
     except NameRefused as refused:
         return _form(name=name, problem=refused.sentence), 422
     return redirect(url_for("environments.show", environment_id=accepted.environment.id), 303)
@@ -90,23 +88,6 @@ def _was_deleted(environment_id: UUID) -> bool:
         operation is not None
         and (operation.environment_id, operation.kind) == (environment_id, "delete")
         and operation.state is OperationState.DONE
-    )
-
-
-def _create(person: Person, name: str, request_id: UUID) -> Accepted:
-    def event(accepted: Accepted | None) -> Event:
-        return Event(
-            EventKind.ENVIRONMENT_CREATE_REQUESTED,
-            actor_id=person.account_id,
-            team_id=person.team_id,
-            environment_id=accepted.environment.id if accepted else None,
-            operation_id=accepted.operation.id if accepted else None,
-        )
-
-    return recorded(
-        parts().database,
-        lambda: parts().control_plane.create_environment(person, name=name, request_id=request_id),
-        event=event,
     )
 
 

@@ -9,13 +9,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
-from pydantic import SecretStr
 from werkzeug.wrappers import Response
 
 from mission_control.accounts.gate import signed_in
-from mission_control.accounts.models import Person
-from mission_control.audit.events import Event, EventKind
-from mission_control.audit.recording import recorded
+from mission_control.actions import actions
 from mission_control.control_plane import Access
 from mission_control.pages.environment_view import view
 from mission_control.parts import parts
@@ -37,24 +34,9 @@ def hidden(environment_id: UUID, access: str) -> Response | str:
 @blueprint.post("/reveal")
 def reveal(environment_id: UUID, access: str) -> str:
     """The key itself: inside the page, or as a part of it where htmx asks."""
-    person, which = signed_in(), Access(access)
-    key = _reveal(person, environment_id, which)
-    found = view(parts().control_plane, person, environment_id, reveal={which: key})
+    which = Access(access)
+    key = actions().reveal_key(environment_id, which)
+    found = view(parts().control_plane, signed_in(), environment_id, reveal={which: key})
     if "HX-Request" in request.headers:
         return render_template("fragments/key.html", view=found, access=which)
     return render_template("pages/environment.html", view=found)
-
-
-def _reveal(person: Person, environment_id: UUID, access: Access) -> SecretStr:
-    def event(_: SecretStr | None) -> Event:
-        return Event(
-            EventKind.KEY_REVEALED,
-            actor_id=person.account_id,
-            team_id=person.team_id,
-            environment_id=environment_id,
-            detail=access.value,
-        )
-
-    return recorded(
-        parts().database, lambda: parts().control_plane.reveal_key(person, environment_id, access), event=event
-    )
