@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from examples.sample_store.load import LoadFailed, load_sample_store
 from infra.embedded import services
@@ -13,9 +15,10 @@ from infra.embedded.console_output import say, warn
 
 ENVIRONMENT_NAME = "demo"
 CREATE_SECONDS = 120
+ANSWER_SECONDS = 60
 PREDICTION = {
     "from": "invoices",
-    "where": {"vendor": "Northlight Energy", "description": "electricity and heating for the office"},
+    "where": {"vendor": "Northlight Energy", "description": "charging point installation for the office"},
     "predict": "gl_code",
     "limit": 3,
 }
@@ -37,7 +40,7 @@ def create(plan: services.Plan) -> None:
     """
     say("  Creating the demo environment ...")
     environment = _ensure_environment(plan)
-    if environment is None:
+    if environment is None or not _answers(environment):
         return
     try:
         load_sample_store(environment.url, environment.read_write_key, progress=lambda line: say(f"    {line}"))
@@ -71,6 +74,17 @@ def _ensure_environment(plan: services.Plan) -> DemoEnvironment | None:
         return None
     answer = json.loads(finished.stdout)
     return DemoEnvironment(answer["url"], answer["read_only_key"], answer["read_write_key"])
+
+
+def _answers(environment: DemoEnvironment) -> bool:
+    """Wait until the database answers: after a restart of everything it is declared before it listens."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while time.monotonic() < deadline:
+        if services.answers_health(urlsplit(environment.url).port or 80):
+            return True
+        time.sleep(0.2)
+    warn(f"  The demo environment doesn't answer at {environment.url}.")
+    return False
 
 
 def _report(environment: DemoEnvironment) -> None:

@@ -81,7 +81,7 @@ def answers(client: AitoClient, store: SampleStore) -> dict[str, Any]:
     codes = [row["gl_code"] for row in store.tables["invoices"] if row["vendor"] == vendor]
     assert predicted["hits"][0]["feature"] == max(set(codes), key=codes.count)
     bought = aito.predict(client, {"from": "impressions", "predict": "purchase"})
-    share = sum(row["purchase"] for row in store.tables["impressions"]) / len(store.tables["impressions"])
+    share = sum(row["purchase"] is True for row in store.tables["impressions"]) / len(store.tables["impressions"])
     assert {hit["feature"]: hit["$p"] for hit in bought["hits"]}[True] == pytest.approx(share, abs=0.001)
     return {"search": found.json, "predict": predicted.json, "prior": bought.json}
 
