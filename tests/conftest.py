@@ -20,7 +20,7 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.fixture(autouse=True)
 def logs_as_they_were() -> Iterator[None]:
-    """Each service sets up the logs of its process; here all of them share one, so a test gives back what it changed."""
+    """Each service sets up its process's logs; here they share one process, so a test gives back what it changed."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
