@@ -21,6 +21,7 @@ from instance_agent.app import create_app
 from instance_agent.context import EXTENSION
 from instance_agent.engine.database import Database
 from instance_agent.errors import CannotServe
+from instance_agent.patience import PatientWorker
 from instance_agent.settings import Settings
 
 WORKER_TIMEOUT_SECONDS = 35
@@ -58,7 +59,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         options: dict[str, Any] = {
             "bind": f"fd://{self._listener.fileno()}",
-            "worker_class": "gthread",
+            "worker_class": PatientWorker,
             "workers": self._settings.workers,
             "threads": self._settings.threads,
             "preload_app": False,
@@ -93,7 +94,14 @@ def _begin_opening(_server: object, worker: Any) -> None:
 
 
 def _end_opening(worker: Any) -> None:
+    """Answer from now on, and index in the background what queries would have to index first."""
     worker.vakka_opened.set()
+    database: Database = worker.wsgi.extensions[EXTENSION].database
+
+    def must_stop() -> bool:
+        return not worker.alive
+
+    threading.Thread(target=database.warm, args=(must_stop,), name="warming", daemon=True).start()
 
 
 def _stop_background(_server: object, worker: Any) -> None:

@@ -99,6 +99,14 @@ class Database:
             self._catch_up()
             return self._seen.view
 
+    def warm(self, must_stop: Callable[[], bool]) -> None:
+        """Index everything there is now, so that no query has to wait for that. Stops between columns when told to."""
+        for table in self.read_view().tables.values():
+            for name in table.schema.columns:
+                if must_stop():
+                    return
+                table.column(name).rows_with(None)
+
     def upload_progress(self, upload_id: str) -> UploadProgress | None:
         """How far a file upload has come, as committed; None when nothing of it was."""
         self.read_view()

@@ -212,13 +212,25 @@ class _Parts:
         return PartsView(Prefix(self._dictionary.values, count), offsets, postings, self._dictionary)
 
     def _add(self, fresh: list[JsonValue], first_row: int) -> None:
-        add = self._dictionary.add
-        per_row = [tuple(dict.fromkeys(add(part) for part in self._split(cell))) for cell in fresh]
+        known: dict[str, tuple[int, ...]] = {}  # texts repeat, and analysing one is what costs
+        per_row = [self._features_of(cell, known) for cell in fresh]
         counts = np.fromiter(map(len, per_row), np.int64, len(per_row))
         features = np.fromiter((code for codes in per_row for code in codes), np.int32, int(counts.sum()))
         rows = np.repeat(np.arange(first_row, first_row + len(fresh), dtype=np.uint32), counts)
         self._entries.extend(features, rows)
         self._offsets.extend(len(self._entries) - int(counts.sum()) + np.cumsum(counts))
+
+    def _features_of(self, cell: JsonValue, known: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+        if not isinstance(cell, str):
+            return self._added(cell)
+        found = known.get(cell)
+        if found is None:
+            found = known[cell] = self._added(cell)
+        return found
+
+    def _added(self, cell: JsonValue) -> tuple[int, ...]:
+        add = self._dictionary.add
+        return tuple(dict.fromkeys(add(part) for part in self._split(cell)))
 
     def _split(self, cell: JsonValue) -> Sequence[JsonValue]:
         if cell is None:

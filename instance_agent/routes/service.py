@@ -47,6 +47,6 @@ def receive_upload(upload_id: UUID) -> Response:
     expected = request.content_length
     if expected is not None and expected > gateway.max_bytes:
         raise AgentError("upload_too_large")
-    request.max_content_length = None
+    request.max_content_length = gateway.max_bytes + 1  # one more, so that the gateway is who notices
     gateway.receive(upload_id, request.stream, expected)
     return Response(status=200)

@@ -128,3 +128,26 @@ def test_rows_come_back_without_nulls_and_in_alphabetical_order() -> None:
     assert list(view.table("t").row(0).items()) == [("a", 2), ("c", 1)]
     with pytest.raises(IndexError):
         view.table("t").row(1)
+
+
+def test_a_text_that_repeats_is_analysed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = view_of_texts(["rye bread", "bread", "rye bread", None, "rye bread"])
+    analysed: list[str] = []
+    column = view.column("f")
+    plain = column._index.analyzer
+
+    def analyze(text: str) -> list[str]:
+        analysed.append(text)
+        return plain(text)
+
+    assert column._index._parts is not None
+    monkeypatch.setattr(column._index._parts, "_analyzer", analyze)
+    assert column.rows_with("bread").tolist() == [0, 1, 2, 4]
+    assert column.feature_offsets.tolist() == [0, 2, 3, 5, 5, 7]
+    assert analysed == ["rye bread", "bread"]
+
+
+def view_of_texts(texts: list[JsonValue]) -> TableView:
+    table: JsonValue = {"type": "table", "columns": {"f": {"type": "Text", "nullable": True}}}
+    schema = parse_database({"schema": {"t": table}})
+    return ReadView.from_rows(schema, {"t": [{"f": text} for text in texts]}).table("t")

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from instance_agent.app import create_app
 from instance_agent.context import EXTENSION, Agent
 from instance_agent.errors import AgentError
+from instance_agent.limits import LARGEST_BODY_BYTES
 from instance_agent.uploads import ingest as ingest_module
 from instance_agent.uploads import own
 from tests.processes import wait_until
@@ -269,6 +270,13 @@ def test_a_file_over_the_limit_or_cut_short_leaves_nothing(call: Caller) -> None
     assert (answer.status_code, json.loads(answer.get_data())["error"]) == (413, "upload_too_large")
     assert put(call, begun["url"], b"x" * 1000).status_code == 200
     assert [path.suffix for path in (call.data_dir / "uploads").iterdir() if path.suffix in (".part", ".gz")] == [".gz"]
+
+
+def test_a_file_may_be_larger_than_a_body(call: Caller) -> None:
+    content = os.urandom(LARGEST_BODY_BYTES + 1)
+    begun = start(call)
+    assert put(call, begun["url"], content).status_code == 200
+    assert (call.data_dir / "uploads" / f"{begun['id']}.gz").read_bytes() == content
 
 
 def test_files_older_than_seven_days_are_swept(call: Caller) -> None:
