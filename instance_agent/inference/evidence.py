@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +14,10 @@ from instance_agent.inference.classify import Distribution
 
 MOST_EVIDENCE = 48
 """Features looked at in one prediction: those that say most; the others would share in a capped sum anyway."""
+
+
+MOST_LIFTS = 16_000_000
+"""Numbers in the table of lifts, one per feature and candidate."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +41,21 @@ class FeatureCounts:
 
 @dataclass(frozen=True)
 class Selection:
-    """The features that passed the gate, strongest first: their places in the list given, at most MOST_EVIDENCE."""
+    """The features that passed the gate, strongest first, at most MOST_EVIDENCE."""
 
-    kept: tuple[int, ...]
+    kept: tuple[int, ...]  # their places among those given
+    features: list[FeatureCounts]  # in the same order
 
 
-def select_evidence(target: ClassCounts, features: list[FeatureCounts]) -> Selection:
-    """Those features whose dependence on the target pays for itself (`gate.log_bayes_factor` above 0)."""
-    scored: list[tuple[float, int]] = []
-    for place, feature in enumerate(features):
-        score = _dependence(target, feature)
-        if score > 0:
-            scored.append((-score, place))
-    scored.sort()
-    return Selection(tuple(place for _, place in scored[:MOST_EVIDENCE]))
+def select_evidence(target: ClassCounts, features: Iterable[FeatureCounts]) -> Selection:
+    """Those features whose dependence on the target pays for itself (`gate.log_bayes_factor` above 0).
+
+    No more than are kept are in memory at a time, and these are fewer where there are very many candidates.
+    """
+    most = max(1, min(MOST_EVIDENCE, MOST_LIFTS // max(1, target.class_rows.size)))
+    scored = ((_dependence(target, feature), -place, feature) for place, feature in enumerate(features))
+    kept = heapq.nlargest(most, (one for one in scored if one[0] > 0))
+    return Selection(tuple(-place for _, place, _ in kept), [feature for _, _, feature in kept])
 
 
 def _dependence(target: ClassCounts, feature: FeatureCounts) -> float:

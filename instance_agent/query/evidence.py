@@ -29,11 +29,15 @@ from instance_agent.query.propositions import (
     fields_of,
     to_json,
 )
-from instance_agent.query.refusals import unsupported
+from instance_agent.query.refusals import invalid, unsupported
 from instance_agent.query.rowsets import as_list
 from instance_agent.query.scope import FieldName, Scope, last_column
 from instance_agent.query.value_tests import tokens_of
 from instance_agent.schema.types import ColumnType, JsonValue
+
+MOST_ROWS_HELD = 10_000_000
+PIECES_OF_ALL_ROWS = 100
+"""Evidence may be so many row numbers: these, and as many pieces that every row of the table has."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,19 @@ def split(proposition: Proposition, target: tuple[str, ...]) -> tuple[list[Propo
 def collect(
     scope: Scope, table: TableView, parts: list[Proposition], learned: NDArray[np.bool_]
 ) -> tuple[Evidence, ...]:
-    """The pieces of evidence that some row learned from has, each once. Absent and unseen values say nothing."""
+    """The pieces of evidence that some row learned from has, each once. Absent and unseen values say nothing.
+
+    Raises 400 for more than memory should hold.
+    """
     pieces: dict[str, Evidence] = {}
+    room = MOST_ROWS_HELD + PIECES_OF_ALL_ROWS * table.row_count
     for part in parts:
         for shown, condition, text in _features(scope, table, part):
             rows = as_list(rows_satisfying(scope, table, condition))
             rows = rows[learned[rows]]
+            room -= len(rows)
+            if room < 0:
+                raise invalid("this is more evidence than one prediction can weigh; leave some of it out", "where")
             if len(rows):
                 pieces.setdefault(json.dumps(shown, sort_keys=True), Evidence(shown, rows, text))
     return tuple(pieces.values())

@@ -51,18 +51,14 @@ def rows_satisfying(scope: Scope, table: TableView, proposition: Proposition) ->
         case IndexTest():
             return _index(table, proposition.test)
         case All():
-            parts = sorted((rows_satisfying(scope, table, part) for part in proposition.parts), key=_cost)
-            return reduce(both, parts) if parts else everything(table.row_count)
+            parts = (rows_satisfying(scope, table, part) for part in proposition.parts)
+            return reduce(both, parts, everything(table.row_count))  # two sets in memory, however many parts
         case Any():
             return either((rows_satisfying(scope, table, part) for part in proposition.parts), table.row_count)
         case Not():
             return complement(rows_satisfying(scope, table, proposition.part), table.row_count)
         case Atomic():
             return rows_satisfying(scope, table, proposition.part)
-
-
-def _cost(rows: RowSet) -> int:
-    return len(rows)
 
 
 def _field(scope: Scope, table: TableView, condition: FieldTest) -> RowSet:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from instance_agent.query.refusals import invalid
 from instance_agent.schema.types import JsonValue
 
 Hit = dict[str, JsonValue]
+MOST_VALUES = 20_000_000
+"""Values in one answer, which is made in memory."""
 
 
 @dataclass(frozen=True)
@@ -20,3 +23,11 @@ class Page:
     def to_json(self) -> dict[str, JsonValue]:
         """The page as it goes over the wire."""
         return {"offset": self.offset, "total": self.total, "hits": [dict(hit) for hit in self.hits]}
+
+
+def check_size(hits: int, values_per_hit: int) -> None:
+    """Refuse an answer that memory may not hold. Raises 400."""
+    if hits * values_per_hit > MOST_VALUES:
+        raise invalid(
+            f"an answer has at most {MOST_VALUES} values; ask for a part of it with offset and limit", "limit"
+        )

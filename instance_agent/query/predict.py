@@ -6,6 +6,7 @@ over them, the inference decides, and one page of the candidates is shown.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ from instance_agent.inference.evidence import (
 from instance_agent.inference.overlaps import overlaps
 from instance_agent.query.evidence import Evidence, collect, split
 from instance_agent.query.filters import population
-from instance_agent.query.page import Page
+from instance_agent.query.page import Page, check_size
 from instance_agent.query.prediction_hits import Prediction, hit_projector
 from instance_agent.query.queries import Predict
 from instance_agent.query.scope import FieldName, Scope
@@ -50,6 +51,7 @@ def predict(scope: Scope, query: Predict) -> Page:
     places = np.flatnonzero(allowed)
     order = np.argsort(-distribution.probabilities, kind="stable")
     shown = order[query.slice.offset : query.slice.offset + query.slice.limit]
+    check_size(len(shown), 3 if query.select is None else len(query.select) * (1 + len(told)))
     hits = tuple(
         project(Prediction(int(places[at]), int(at), told, distribution, float(prior.probabilities[at])))
         for at in shown.tolist()
@@ -75,10 +77,8 @@ def _infer(
 ) -> tuple[tuple[Evidence, ...], Distribution]:
     """The evidence that counted, and what it says."""
     classes = _classes(target)
-    counted = _counted(target, evidence)
-    scope.deadline.check()
-    kept = select_evidence(classes, counted).kept
-    features = [counted[place] for place in kept]
+    selection = select_evidence(classes, _counted(scope, target, evidence))
+    kept, features = selection.kept, selection.features
     shared = overlaps([evidence[place].rows for place in kept], table.row_count)
     scope.deadline.check()
     decide = predict_one if exclusive else predict_each
@@ -96,12 +96,12 @@ def _classes(target: Target) -> ClassCounts:
     return ClassCounts(float(len(learned)), target.count(learned, None), target.partition)
 
 
-def _counted(target: Target, evidence: tuple[Evidence, ...]) -> list[FeatureCounts]:
+def _counted(scope: Scope, target: Target, evidence: tuple[Evidence, ...]) -> Iterator[FeatureCounts]:
     learned = _learned_rows(target)
     by_rows = _Exposure(target.count(learned, None), float(len(learned)))
     by_tokens: dict[int, _Exposure] = {}
-    counted = []
     for piece in evidence:
+        scope.deadline.check()
         exposure = by_rows
         if piece.text is not None:
             if id(piece.text) not in by_tokens:
@@ -109,8 +109,7 @@ def _counted(target: Target, evidence: tuple[Evidence, ...]) -> list[FeatureCoun
                 by_tokens[id(piece.text)] = _Exposure(target.count(learned, tokens), float(tokens[learned].sum()))
             exposure = by_tokens[id(piece.text)]
         counts = target.count(piece.rows, None)
-        counted.append(FeatureCounts(float(len(piece.rows)), counts, exposure.per_candidate, exposure.total))
-    return counted
+        yield FeatureCounts(float(len(piece.rows)), counts, exposure.per_candidate, exposure.total)
 
 
 def _learned_rows(target: Target) -> NDArray[np.uint32]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from instance_agent.engine.tables import TableView
 from instance_agent.query.filters import population, rows_satisfying
 from instance_agent.query.ordering import sort_value, sorted_rows
-from instance_agent.query.page import Hit, Page
+from instance_agent.query.page import Hit, Page, check_size
 from instance_agent.query.projection import row_projector
 from instance_agent.query.propositions import EVERYTHING
 from instance_agent.query.queries import Search
@@ -28,8 +28,11 @@ def search(scope: Scope, query: Search) -> Page:
     project = row_projector(scope, table, query.select)
     scope.deadline.check()
     wanted: NDArray[np.uint32] = as_list(rows) if query.slice.limit else np.empty(0, np.uint32)
+    shown = _page(table, wanted, query, scope).tolist()
+    check_size(len(shown), len(table.schema.columns if query.select is None else query.select))
     hits = []
-    for number in _page(table, wanted, query, scope).tolist():
+    for number in shown:
+        scope.deadline.check()
         first: Hit = sort_value(table, query.order, number) if query.select is None else {}
         hits.append({**first, **project(number)})
     return Page(query.slice.offset, total, tuple(hits))

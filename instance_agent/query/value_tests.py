@@ -34,6 +34,8 @@ from instance_agent.query.scope import FieldName
 from instance_agent.schema.types import ColumnType, JsonValue
 
 STRINGS = (ColumnType.STRING, ColumnType.TEXT)
+LONGEST_TEXT = 100_000
+"""Characters of a text in a request that is analysed: an analyzer may make many times as many tokens."""
 
 
 def rows_passing(column: ColumnView, test: Test, field: FieldName) -> RowSet:  # noqa: PLR0911 - one line per test
@@ -62,6 +64,8 @@ def rows_passing(column: ColumnView, test: Test, field: FieldName) -> RowSet:  #
 def tokens_of(column: ColumnView, text: JsonValue, field: FieldName) -> list[str]:
     """The distinct tokens of a text in a request, in order, as the Text column's analyzer makes them. Raises 400."""
     value = literals.element(column.schema.type, text, field)
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        raise invalid(f"a text to compare with '{field.text}' has at most {LONGEST_TEXT} characters", field.place)
     return list(dict.fromkeys(column.analyze(value))) if isinstance(value, str) else []
 
 
