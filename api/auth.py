@@ -63,7 +63,7 @@ class Authenticator:
             raise ApiError("token_invalid")
         try:
             return self._identify(token.strip())
-        except (JoseError, ValueError, KeyError, TypeError, UnicodeError):
+        except (JoseError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise ApiError("token_invalid") from None
 
     def _identify(self, token: str) -> Caller:

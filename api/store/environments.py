@@ -70,16 +70,20 @@ def find_of_team(connection: Connection, team_id: UUID, environment_id: UUID) ->
 
 
 def lock_of_team(connection: Connection, team_id: UUID, environment_id: UUID) -> Environment | None:
-    """Like find_of_team, and nobody else changes the row until the transaction ends."""
+    """Like find_of_team, and nobody else changes the row until the transaction ends.
+
+    Rows that refer to it, such as events, may still be added: a worker that adds one while it holds its operation's
+    row would otherwise wait for us, and we for it.
+    """
     connection.execute(
-        "select 1 from environments where id = %s and team_id = %s for update", [environment_id, team_id]
+        "select 1 from environments where id = %s and team_id = %s for no key update", [environment_id, team_id]
     )
     return find_of_team(connection, team_id, environment_id)
 
 
 def lock(connection: Connection, environment_id: UUID) -> None:
     """Nobody else changes the row until the transaction ends."""
-    connection.execute("select 1 from environments where id = %s for update", [environment_id])
+    connection.execute("select 1 from environments where id = %s for no key update", [environment_id])
 
 
 def find_live(connection: Connection, environment_id: UUID) -> Environment | None:

@@ -7,6 +7,7 @@ first time, afterwards by the migrations its new versions bring.
 from __future__ import annotations
 
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 import psycopg
 from procrastinate.schema import SchemaManager
@@ -17,11 +18,20 @@ from api import log
 from api.settings import DatabaseSettings
 from api.store.database import SCHEMA, Connection, connect_directly
 
+OWN = "api.store.migrations"
+QUEUE = "procrastinate.sql.migrations"
 _LOCK_KEY = 0x56414B4B415F4150  # any number nobody else uses: "VAKKA_AP"
 
 
+class NewerDatabase(Exception):
+    """The database was migrated by a newer version than this one."""
+
+
 def migrate(url: SecretStr) -> list[str]:
-    """Apply what hasn't been applied yet, each file in a transaction of its own; returns the names applied."""
+    """Apply what hasn't been applied yet, each file in a transaction of its own; returns the names applied.
+
+    Raises NewerDatabase, having changed nothing, when something has been applied that this version doesn't know.
+    """
     with connect_directly(url) as connection:
         connection.execute("select pg_advisory_lock(%s)", [_LOCK_KEY])
         connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
@@ -30,14 +40,24 @@ def migrate(url: SecretStr) -> list[str]:
             " (name text primary key, applied_at timestamptz not null default now())"
         )
         done = {str(row["name"]) for row in connection.execute("select name from migrations")}
+        _require_known(done)
         return [*_migrate_queue(connection, done), *_migrate_own(connection, done)]
 
 
+def _require_known(done: set[str]) -> None:
+    known = {entry.name for entry in _files(OWN)} | {f"procrastinate/{entry.name}" for entry in _files(QUEUE)}
+    if done - known:
+        raise NewerDatabase(", ".join(sorted(done - known)))
+
+
+def _files(package: str) -> list[Traversable]:
+    """The package's SQL files in the order of their names."""
+    entries = [entry for entry in resources.files(package).iterdir() if entry.name.endswith(".sql")]
+    return sorted(entries, key=lambda entry: entry.name)
+
+
 def _migrate_queue(connection: Connection, done: set[str]) -> list[str]:
-    files = sorted(
-        (entry for entry in resources.files("procrastinate.sql.migrations").iterdir() if entry.name.endswith(".sql")),
-        key=lambda entry: entry.name,
-    )
+    files = _files(QUEUE)
     names = [f"procrastinate/{entry.name}" for entry in files]
     if not any(name.startswith("procrastinate/") for name in done):
         with connection.transaction():
@@ -52,12 +72,10 @@ def _migrate_queue(connection: Connection, done: set[str]) -> list[str]:
 
 
 def _migrate_own(connection: Connection, done: set[str]) -> list[str]:
-    files = sorted(
-        (entry for entry in resources.files("api.store.migrations").iterdir() if entry.name.endswith(".sql")),
-        key=lambda entry: entry.name,
-    )
     return [
-        _apply(connection, entry.name, entry.read_text(encoding="utf-8")) for entry in files if entry.name not in done
+        _apply(connection, entry.name, entry.read_text(encoding="utf-8"))
+        for entry in _files(OWN)
+        if entry.name not in done
     ]
 
 
@@ -82,6 +100,13 @@ def main() -> None:
         applied = migrate(DatabaseSettings().database_url)
     except psycopg.OperationalError:
         logger.error("migration_failed", reason="the database can't be reached")
+        raise SystemExit(1) from None
+    except NewerDatabase as newer:
+        logger.error(
+            "migration_failed",
+            reason="the database was written by a newer version of Vakka: start that version",
+            unknown=str(newer),
+        )
         raise SystemExit(1) from None
     logger.info("migrated", applied=applied)
 

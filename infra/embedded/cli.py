@@ -96,7 +96,7 @@ def up(  # noqa: PLR0913, PLR0917  one argument per option is how click hands th
     options = embedded_up.UpOptions(
         layout=DataLayout((data_dir or default_data_dir()).absolute()),
         ports=ports,
-        database_url=database_url,
+        database_url=database_url or None,
         owner_email=owner_email,
         with_demo=demo,
     )

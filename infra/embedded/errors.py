@@ -17,3 +17,7 @@ class PortTaken(CannotStart):
 
 class AlreadyRunning(CannotStart):
     """Another `vakka up` holds the same data directory."""
+
+
+class StopRequested(Exception):
+    """Somebody pressed Ctrl-C, closed the terminal or sent SIGTERM."""

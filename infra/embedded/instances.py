@@ -2,7 +2,7 @@
 
 The control plane's embedded adapter writes `instances/<id>/unit.json` for each database that should run and removes
 it when it should stop; this module makes it so and writes back `status.json`. The folder is the whole interface
-between the two: it outlives either side's death.
+between the two: it outlives either side's death. Paths in it are relative to the data directory, which may be moved.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.embedded import services
+from infra.embedded.ports import is_free
 from infra.embedded.process import SupervisedProcess
 
 UNIT_FORMAT = 1
-STOP_SECONDS = 10.0
 
 
-class UnitUnreadable(Exception):
-    """A unit file isn't of the form that this version reads."""
+class CannotRun(Exception):
+    """A declared database can't be started now; the message says why and what to do. It is tried again."""
 
 
 @dataclass(frozen=True)
 class Unit:
     """What the control plane wants run."""
 
-    instance_id: str
     environment_id: str
     port: int
     data_dir: Path
@@ -34,111 +33,157 @@ class Unit:
     uploads_dir: Path
 
     @classmethod
-    def read(cls, path: Path) -> Unit:
-        """The unit in a file. Raises UnitUnreadable, and FileNotFoundError when there is none."""
+    def read(cls, path: Path, root: Path) -> Unit:
+        """The unit in a file below the data directory `root`.
+
+        Raises CannotRun when it isn't of the form that this version reads or leads outside `root`, FileNotFoundError
+        when there is none.
+        """
         try:
             content = json.loads(path.read_text())
             if content["format"] != UNIT_FORMAT:
-                raise UnitUnreadable(f"{path} has format {content['format']}, this version reads {UNIT_FORMAT}")
-            return cls(
-                instance_id=str(content["instance_id"]),
-                environment_id=str(content["environment_id"]),
-                port=int(content["port"]),
-                data_dir=Path(content["data_dir"]),
-                logs_dir=Path(content["logs_dir"]),
-                uploads_dir=Path(content["uploads_dir"]),
-            )
+                raise CannotRun(
+                    f"{path} has format {content['format']}, this version reads {UNIT_FORMAT}. It is left alone; "
+                    "start the version of Vakka that wrote it."
+                )
+            folders = [root / content[name] for name in ("data_dir", "logs_dir", "uploads_dir")]
+            unit = cls(str(content["environment_id"]), int(content["port"]), *folders)
         except (ValueError, KeyError, TypeError) as error:
-            raise UnitUnreadable(f"{path} is not a unit file: {type(error).__name__}") from error
+            raise CannotRun(f"{path} is not a unit file ({type(error).__name__}). It is left alone.") from error
+        for folder in folders:
+            if not folder.is_relative_to(root):
+                raise CannotRun(f"{path} names {folder}, which isn't below {root}. It is left alone.")
+        return unit
 
 
 class Instances:
-    """The running databases. `reconcile` is called again and again by the supervisor's loop."""
+    """The running databases. `reconcile` is called again and again by the supervisor's loop, and never waits."""
 
     def __init__(self, plan: services.Plan) -> None:
         self._plan = plan
+        self._folder = plan.layout.instances
         self._running: dict[str, SupervisedProcess] = {}
-        self._written: dict[str, str] = {}
-        self._unreadable: set[str] = set()
+        self._stopping: dict[str, SupervisedProcess] = {}
+        self._written: dict[str, str] = {}  # the last status of each folder
+        self._told: dict[str, str] = {}  # what keeps each database from starting, as it was last told
 
     def reconcile(self) -> list[str]:
         """Start what is declared, restart what ended, stop what isn't declared any more. Returns news for people."""
-        news: list[str] = []
-        declared = self._declared(news)
-        for name, unit in declared.items():
-            if name not in self._running:
-                self._running[name] = self._start(unit)
-            process = self._running[name]
-            if process.watch():
-                news.append(f"The database of environment {unit.environment_id} ended and is started again.")
-            self._write_status(name, self._state(process), process)
-        for name in [name for name in self._running if name not in declared]:
-            process = self._running.pop(name)
-            process.request_stop()
-            process.await_stop(seconds=STOP_SECONDS)
-            self._write_status(name, "stopped", process)
-            self._written.pop(name, None)
+        folders = {path.name for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+        declared = {name for name in folders if (self._folder / name / "unit.json").exists()}
+        news = [told for name in sorted(declared) if (told := self._keep_running(name))]
+        for name in set(self._running) - declared:
+            self._stopping[name] = self._running.pop(name)
+            self._stopping[name].request_stop()
+        for name in [name for name, process in self._stopping.items() if process.has_stopped()]:
+            del self._stopping[name]
+        # Also those that a supervisor before us ran: whatever they say, nothing runs there now.
+        for name in folders - declared - set(self._stopping):
+            self._write_status(name, "stopped", None)
+        for name in set(self._written) - folders:
+            del self._written[name]
+        for name in set(self._told) - declared:
+            del self._told[name]
         return news
 
     def stop(self) -> None:
         """Stop every database; they come back at the next start, being still declared."""
-        for process in self._running.values():
+        processes = {**self._running, **self._stopping}
+        for process in processes.values():
             process.request_stop()
-        for name, process in self._running.items():
-            process.await_stop(seconds=STOP_SECONDS)
+        for name, process in processes.items():
+            process.stop()
             self._write_status(name, "stopped", process)
         self._running.clear()
+        self._stopping.clear()
 
-    def _declared(self, news: list[str]) -> dict[str, Unit]:
-        """The readable units by folder name; each unreadable one is reported once."""
-        units: dict[str, Unit] = {}
-        for path in sorted(self._plan.layout.instances.glob("*/unit.json")):
-            name = path.parent.name
+    def _keep_running(self, name: str) -> str | None:
+        """Have the declared database running; returns what people should know, once."""
+        if name in self._stopping:
+            return None
+        process = self._running.get(name)
+        told: str | None = None
+        if process is None:
             try:
-                units[name] = Unit.read(path)
+                process = self._running[name] = self._start(name)
             except FileNotFoundError:
-                continue
-            except UnitUnreadable as error:
-                if name not in self._unreadable:
-                    news.append(f"{error}. It is left alone.")
-                self._unreadable.add(name)
-        return units
+                return None  # taken back while we looked
+            except CannotRun as obstacle:
+                self._write_status(name, "starting", None)
+                return self._tell_once(name, str(obstacle))
+            self._told.pop(name, None)
+        elif process.watch():
+            told = self._tell_end(name, process)
+        self._write_status(name, _state(process), process)
+        return told
 
-    def _start(self, unit: Unit) -> SupervisedProcess:
-        folder = self._plan.layout.instances / unit.instance_id
-        spec = services.agent(
-            self._plan,
-            name=f"agent-{unit.instance_id}",
-            port=unit.port,
-            data_dir=unit.data_dir,
-            logs_dir=unit.logs_dir,
-            environment={
-                "VAKKA_AGENT_CONTROL_PLANE_URL": self._plan.ports.url(self._plan.ports.api),
-                "VAKKA_AGENT_ENVIRONMENT_ID": unit.environment_id,
-                "VAKKA_AGENT_SERVICE_SECRET_FILE": str(folder / "service_secret"),
-                "VAKKA_AGENT_UPLOADS_DIR": str(unit.uploads_dir),
-            },
+    def _start(self, name: str) -> SupervisedProcess:
+        """Run the database of the unit. Raises CannotRun, or FileNotFoundError when the unit is gone."""
+        unit = Unit.read(self._folder / name / "unit.json", self._plan.layout.root)
+        if not unit.data_dir.is_dir():
+            # Started without its volume it would make an empty one, and the environment look as if it had lost all.
+            raise CannotRun(
+                f"The data of environment {unit.environment_id} isn't at {unit.data_dir}, so it isn't started. "
+                "Put it back, or delete the environment."
+            )
+        if not is_free(unit.port):
+            raise CannotRun(
+                f"Port {unit.port} of environment {unit.environment_id} is taken by another program. "
+                "Stop that program: the database is started as soon as the port is free."
+            )
+        process = SupervisedProcess(
+            services.agent(
+                self._plan,
+                name=f"agent-{name}",
+                port=unit.port,
+                data_dir=unit.data_dir,
+                logs_dir=unit.logs_dir,
+                environment={
+                    "VAKKA_AGENT_CONTROL_PLANE_URL": self._plan.ports.url(self._plan.ports.api),
+                    "VAKKA_AGENT_ENVIRONMENT_ID": unit.environment_id,
+                    "VAKKA_AGENT_SERVICE_SECRET_FILE": str(self._folder / name / "service_secret"),
+                    "VAKKA_AGENT_UPLOADS_DIR": str(unit.uploads_dir),
+                },
+            )
         )
-        process = SupervisedProcess(spec)
-        process.start()
+        try:
+            process.start()
+        except OSError as error:
+            raise CannotRun(
+                f"The database of environment {unit.environment_id} can't be started: {error.strerror}. It is tried on."
+            ) from error
         return process
 
-    @staticmethod
-    def _state(process: SupervisedProcess) -> str:
-        if process.in_crash_loop:
-            return "crash_loop"
-        return "running" if process.pid is not None else "starting"
+    def _tell_end(self, name: str, process: SupervisedProcess) -> str | None:
+        told = process.tell_end()
+        return f"The database of instance {name} {told}" if told else None
 
-    def _write_status(self, name: str, state: str, process: SupervisedProcess) -> None:
-        """Publish the state, atomically, when it has changed; a folder that is gone needs none."""
-        content = json.dumps({"state": state, "pid": process.pid, "restarts": process.restarts})
+    def _tell_once(self, name: str, text: str) -> str | None:
+        if self._told.get(name) == text:
+            return None
+        self._told[name] = text
+        return text
+
+    def _write_status(self, name: str, state: str, process: SupervisedProcess | None) -> None:
+        """Publish the state, atomically, when it has changed.
+
+        A folder that is gone needs none; a disk without room gets it at a later look, and the reader sees by the
+        process's id that what it reads is old.
+        """
+        pid, restarts = (process.pid, process.restarts) if process else (None, 0)
+        content = json.dumps({"state": state, "pid": pid, "restarts": restarts})
         if self._written.get(name) == content:
             return
-        folder = self._plan.layout.instances / name
-        unfinished = folder / "status.json.unfinished"
+        unfinished = self._folder / name / "status.json.unfinished"
         try:
             unfinished.write_text(content)
-            unfinished.replace(folder / "status.json")
-        except FileNotFoundError:
+            unfinished.replace(self._folder / name / "status.json")
+        except OSError:
             return
         self._written[name] = content
+
+
+def _state(process: SupervisedProcess) -> str:
+    if process.in_crash_loop:
+        return "crash_loop"
+    return "running" if process.pid is not None else "starting"

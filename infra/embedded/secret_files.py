@@ -49,4 +49,14 @@ def _secret(path: Path, fresh: str | None = None) -> str:
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(path)
+        _sync(path.parent)
     return path.read_text()
+
+
+def _sync(folder: Path) -> None:
+    """Make the folder's list of names durable: keys handed out must not outlive what they derive from."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

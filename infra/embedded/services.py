@@ -12,10 +12,11 @@ import requests
 from infra.embedded.layout import DataLayout
 from infra.embedded.ports import LOOPBACK, Ports
 from infra.embedded.postgres import PostgresServer
-from infra.embedded.process import ProcessSpec, inherited_environment
+from infra.embedded.process import OWNER_VARIABLE, ProcessSpec, inherited_environment
 from infra.embedded.secret_files import SecretFiles
 
 HEALTH_TIMEOUT_SECONDS = 2
+POSTGRES_STOP_SECONDS = 120.0  # it writes down what it has in memory; killed, it has to recover at the next start
 OIDC_CLIENT_ID = "mission-control"
 
 
@@ -39,9 +40,10 @@ def postgres(plan: Plan, server: PostgresServer) -> ProcessSpec:
         name="postgres",
         command=server.command,
         log_file=plan.layout.logs / "postgres.log",
-        run_dir=plan.layout.run,
+        owner=plan.layout.root,
         account=server.account,
         stop_signal=signal.SIGINT,
+        stop_seconds=POSTGRES_STOP_SECONDS,
         is_ready=server.is_ready,
     )
 
@@ -61,7 +63,7 @@ def services(plan: Plan) -> list[ProcessSpec]:
     ports = plan.ports
     return [
         _web(plan, "api", "api.wsgi:app", ports.api, _api_environment(plan)),
-        _web(plan, "uploads", "api.adapters.embedded.upload_server:app", ports.uploads, _api_environment(plan)),
+        _web(plan, "uploads", "api.adapters.embedded.upload_server:app", ports.uploads, _uploads_environment(plan)),
         _spec(plan, "worker", [sys.executable, "-m", "api.worker"], _api_environment(plan)),
         _web(
             plan, "identity", "mission_control.identity.provider_wsgi:app", ports.identity, _identity_environment(plan)
@@ -94,7 +96,7 @@ def _spec(
         name=name,
         command=command,
         log_file=plan.layout.logs / f"{name}.log",
-        run_dir=plan.layout.run,
+        owner=plan.layout.root,
         environment=environment,
         is_ready=None if health_port is None else lambda: answers_health(health_port),
     )
@@ -102,18 +104,27 @@ def _spec(
 
 def answers_health(port: int) -> bool:
     """Whether the web program on `port` says that it is well."""
-    try:
-        return requests.get(f"http://{LOOPBACK}:{port}/health", timeout=HEALTH_TIMEOUT_SECONDS).status_code == 200
-    except requests.RequestException:
-        return False
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy leads to what runs here
+        try:
+            answer = session.get(f"http://{LOOPBACK}:{port}/health", timeout=HEALTH_TIMEOUT_SECONDS)
+        except requests.RequestException:
+            return False
+    return answer.status_code == 200
+
+
+def _uploads_environment(plan: Plan) -> dict[str, str]:
+    return {
+        "VAKKA_API_MASTER_SECRET": plan.secrets.master_secret,
+        "VAKKA_API_DATA_DIR": str(plan.layout.root),
+    }
 
 
 def _api_environment(plan: Plan) -> dict[str, str]:
     return {
+        **_uploads_environment(plan),
         "VAKKA_API_DATABASE_URL": plan.database_url,
-        "VAKKA_API_MASTER_SECRET": plan.secrets.master_secret,
         "VAKKA_API_CONSOLE_SECRET": plan.secrets.console_api_secret,
-        "VAKKA_API_DATA_DIR": str(plan.layout.root),
         "VAKKA_API_PUBLIC_UPLOAD_URL": plan.ports.url(plan.ports.uploads),
         "VAKKA_API_AGENT_PORTS": plan.ports.environments,
     }
@@ -123,6 +134,7 @@ def console_environment(plan: Plan) -> dict[str, str]:
     """The settings of Mission Control, also for its one-off commands."""
     ports = plan.ports
     return {
+        OWNER_VARIABLE: str(plan.layout.root),
         "VAKKA_CONSOLE_DATABASE_URL": plan.database_url,
         "VAKKA_CONSOLE_API_URL": ports.url(ports.api),
         "VAKKA_CONSOLE_API_SECRET": plan.secrets.console_api_secret,

@@ -6,6 +6,7 @@ services -> databases of the environments -> (demo) -> watch until asked to stop
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -14,18 +15,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from infra.embedded import data_lock, demo, secret_files, services
+from infra.embedded import data_lock, demo, other_database, secret_files, services
 from infra.embedded.console_output import say, step, warn
-from infra.embedded.errors import CannotStart
+from infra.embedded.errors import CannotStart, StopRequested
 from infra.embedded.instances import Instances
-from infra.embedded.layout import DataLayout
+from infra.embedded.layout import DataLayout, usable
 from infra.embedded.ports import Ports, require_free
-from infra.embedded.postgres import PostgresServer, account_for_postgres, find_binaries
+from infra.embedded.postgres import PostgresServer, account_for_postgres, find_binaries, require_reachable
 from infra.embedded.process import ProcessSpec, SupervisedProcess, end_leftovers
 
 READY_SECONDS = 60.0
-STOP_SECONDS = 10.0
+POSTGRES_READY_SECONDS = 600.0  # after a power cut it first goes through its log
 LOOP_SECONDS = 0.2
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MIGRATION_SECONDS = 300.0
 
 
@@ -43,12 +45,8 @@ class UpOptions:
         return f"UpOptions(layout={self.layout!r}, ports={self.ports!r}, with_demo={self.with_demo})"
 
 
-class StopRequested(Exception):
-    """Somebody pressed Ctrl-C or sent SIGTERM."""
-
-
 class StopSignal:
-    """Notes SIGINT and SIGTERM, to be acted on between two steps rather than in the middle of one."""
+    """Notes Ctrl-C, SIGTERM and a closed terminal, to be acted on between two steps, not in the middle of one."""
 
     def __init__(self) -> None:
         self._requested = False
@@ -56,7 +54,7 @@ class StopSignal:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Note the signals for the length of the block."""
-        before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._note) for number in _heeded()}
         try:
             yield
         finally:
@@ -77,17 +75,26 @@ class StopSignal:
 def run(options: UpOptions) -> None:
     """Run the one-machine edition until it is asked to stop. Raises CannotStart with what to do about it."""
     layout = options.layout
-    layout.create()
+    os.umask(0o077)  # for all that we and our children make
+    if options.database_url is None:
+        require_reachable(layout.root, account_for_postgres())
     stop = StopSignal()
-    with data_lock.hold(layout.lock_file), stop.listening():
-        try:
-            say(f"Vakka keeps everything in {layout.root}")
-            if end_leftovers(layout.run):
-                warn("  The last run was cut short; what it left running has been ended.")
-            require_free(options.ports, with_postgres=options.database_url is None)
-            _Up(options, stop).run()
-        except StopRequested:
-            say("Stopped.")
+    with stop.listening():
+        layout.create()
+        with data_lock.hold(layout.lock_file):
+            try:
+                say(f"Vakka keeps everything in {layout.root}")
+                layout.require_known_format()
+                if end_leftovers(layout.root):
+                    warn("  The last run was cut short; what it left running has been ended.")
+                require_free(options.ports, with_postgres=options.database_url is None)
+                if options.database_url is not None:
+                    other_database.require_usable(options.database_url)
+                with usable(layout.root):
+                    up = _Up(options, stop)
+                up.run()
+            except StopRequested:
+                say("Stopped.")
 
 
 class _Up:
@@ -106,6 +113,7 @@ class _Up:
             owner_email=options.owner_email,
         )
         self._started: list[SupervisedProcess] = []
+        self._trouble = ""
         self._instances = Instances(self._plan)
 
     def run(self) -> None:
@@ -119,38 +127,41 @@ class _Up:
     def _start_all(self) -> None:
         if self._server is not None:
             with step("Starting PostgreSQL"):
-                self._server.initialise()
+                with usable(self._options.layout.root):
+                    self._server.initialise()
                 self._start(services.postgres(self._plan, self._server))
-                self._await_ready()
+                self._await_ready(seconds=POSTGRES_READY_SECONDS)
         with step("Bringing the tables up to date"):
             for migration in services.migrations(self._plan):
                 self._run_to_end(migration)
         with step("Starting the services"):
             for spec in services.services(self._plan):
                 self._start(spec)
-            self._await_ready()
+            self._await_ready(seconds=READY_SECONDS)
 
     def _start(self, spec: ProcessSpec) -> None:
         process = SupervisedProcess(spec)
         self._started.append(process)
-        process.start()
+        with usable(self._options.layout.root):
+            process.start()
 
     def _run_to_end(self, spec: ProcessSpec) -> None:
         process = SupervisedProcess(spec)
-        process.start()
+        with usable(self._options.layout.root):
+            process.start()
         deadline = time.monotonic() + MIGRATION_SECONDS
         try:
             while process.pid is not None and time.monotonic() < deadline:
                 self._stop.pause(0.02)
             exit_status = process.exit_status
         finally:
-            process.await_stop(seconds=0)
+            process.stop()
         if exit_status != 0:
             raise CannotStart(_failure_of(spec, "failed"))
 
-    def _await_ready(self) -> None:
+    def _await_ready(self, *, seconds: float) -> None:
         """Wait for all that has been started. Raises CannotStart, naming the log, when one ends or takes too long."""
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + seconds
         waiting = list(self._started)
         while waiting:
             waiting = [process for process in waiting if not process.is_ready()]
@@ -158,7 +169,7 @@ class _Up:
                 if process.pid is None:
                     raise CannotStart(_failure_of(process.spec, "ended as soon as it was started"))
                 if time.monotonic() > deadline:
-                    raise CannotStart(_failure_of(process.spec, f"wasn't ready after {READY_SECONDS:.0f} s"))
+                    raise CannotStart(_failure_of(process.spec, f"wasn't ready after {seconds:.0f} s"))
             self._stop.pause(0.05)
 
     def _watch(self) -> None:
@@ -168,11 +179,22 @@ class _Up:
             threading.Thread(target=demo.create, args=(self._plan,), daemon=True, name="demo").start()
         while True:
             for process in self._started:
-                if process.watch():
-                    warn(_failure_of(process.spec, "ended and is started again"))
+                if process.watch() and (told := process.tell_end()):
+                    warn(f"The program {process.spec.name} {told}")
+            self._keep_databases()
+            self._stop.pause(LOOP_SECONDS)
+
+    def _keep_databases(self) -> None:
+        """One look after the databases; a disk in trouble is told once, and must not end everything."""
+        trouble = ""
+        try:
             for news in self._instances.reconcile():
                 warn(news)
-            self._stop.pause(LOOP_SECONDS)
+        except OSError as error:
+            trouble = f"The databases can't be looked after ({error.strerror}: {error.filename}). It is tried on."
+        if trouble and trouble != self._trouble:
+            warn(trouble)
+        self._trouble = trouble
 
     def _report_address(self) -> None:
         plan = self._plan
@@ -188,8 +210,14 @@ class _Up:
         say("Stopping ...")
         self._instances.stop()
         for process in reversed(self._started):
-            process.request_stop()
-            process.await_stop(seconds=STOP_SECONDS)
+            process.stop()
+        end_leftovers(self._options.layout.root)
+
+
+def _heeded() -> list[signal.Signals]:
+    """The signals that stop us; under nohup a closed terminal is none."""
+    under_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in STOP_SIGNALS if not (under_nohup and number is signal.SIGHUP)]
 
 
 def _embedded_server(options: UpOptions, password: str) -> PostgresServer:

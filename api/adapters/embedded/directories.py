@@ -49,7 +49,8 @@ class DirectoryVolumes:
 
     def _uses(self, unit: Path, volume_id: UUID) -> bool:
         try:
-            return Path(json.loads(unit.read_text())["data_dir"]) == self._layout.volume_data(volume_id)
+            data_dir = Path(json.loads(unit.read_text())["data_dir"])
+            return self._layout.root / data_dir == self._layout.volume_data(volume_id)
         except FileNotFoundError:
             return False
 

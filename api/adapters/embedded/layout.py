@@ -30,6 +30,10 @@ class Layout:
         """One folder per environment."""
         return self.root / "uploads"
 
+    def relative(self, path: Path) -> str:
+        """The path as it is written into files, which stay true when the data directory is moved."""
+        return str(path.relative_to(self.root))
+
     def volume_data(self, volume_id: UUID) -> Path:
         """Customer data and its index."""
         return child(self.volumes, volume_id) / "data"

@@ -1,6 +1,7 @@
 """Instances as processes that the supervisor keeps running.
 
-The folder <data>/instances/<instance id>/ is the whole interface to the supervisor:
+The folder <data>/instances/<instance id>/ is the whole interface to the supervisor. Paths in it are relative to <data>,
+so that the data directory may be moved while nothing runs.
 
     unit.json        ours: what should run; there = should run, removed = should stop
     service_secret   ours: what the agent signs its calls to the control plane with
@@ -10,6 +11,7 @@ The folder <data>/instances/<instance id>/ is the whole interface to the supervi
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,14 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from api.adapters.embedded.files import child, ids_in, provider_errors, remove_folder, write_atomically
+from api.adapters.embedded.files import (
+    child,
+    ids_in,
+    provider_errors,
+    remove_folder,
+    sync_folder,
+    write_atomically,
+)
 from api.adapters.embedded.layout import Layout
 from api.ports import Clock, Denied, Instance, InstanceState, InstanceWanted, NotFound, Presence, Tag
 
@@ -56,6 +65,7 @@ class SupervisedProcesses:
         with provider_errors():
             if not (folder / "unit.json").exists():
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                sync_folder(self._layout.instances)
                 secret = self._agent_secret(wanted.tag.environment_id).get_secret_value()
                 write_atomically(folder / "service_secret", secret.encode())
                 write_atomically(folder / "unit.json", self._unit(wanted, wanted.port))
@@ -95,9 +105,9 @@ class SupervisedProcesses:
             "instance_id": str(wanted.tag.resource_id),
             "environment_id": str(wanted.tag.environment_id),
             "port": port,
-            "data_dir": str(self._layout.volume_data(wanted.volume.resource_id)),
-            "logs_dir": str(self._layout.volume_logs(wanted.volume.resource_id)),
-            "uploads_dir": str(self._layout.uploads_of(wanted.tag.environment_id)),
+            "data_dir": self._layout.relative(self._layout.volume_data(wanted.volume.resource_id)),
+            "logs_dir": self._layout.relative(self._layout.volume_logs(wanted.volume.resource_id)),
+            "uploads_dir": self._layout.relative(self._layout.uploads_of(wanted.tag.environment_id)),
         }
         return json.dumps(unit).encode()
 
@@ -124,10 +134,14 @@ def _read_status(folder: Path) -> Status | None:
 
 
 def _runs_for(pid: int, instance_id: UUID) -> bool:
-    """Whether the instance's process is alive. Numbers are given again, so its environment must name the instance."""
+    """Whether the instance's process is alive. Numbers are given again, so its environment must name the instance.
+
+    Where environments can't be read, whatever has the number counts as alive: until the supervisor says otherwise.
+    """
     try:
+        os.kill(pid, 0)
         return str(instance_id).encode() in Path(f"/proc/{pid}/environ").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
+    except ProcessLookupError:
         return False
-    except PermissionError:
+    except (FileNotFoundError, PermissionError):
         return True
