@@ -1,19 +1,25 @@
 """Log files as JSON lines: one line per call in api_calls.log, what happened in info.log, and more in debug.log.
 
 Nothing here ever holds a key, a token or a value of a row: calls are logged by route template, errors by class and
-place in the code. The files may be rotated from outside at any time (they are opened again when they were moved).
+place in the code. The files may be rotated from outside at any time (they are opened again when they were moved). Where
+nobody does, a file that has grown to LARGEST_BYTES becomes `<name>.1`, in place of the one before it.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
 import structlog
 
+from instance_agent.storage.files import exclusively
+
 API_CALLS = "vakka.api_calls"
+LARGEST_BYTES = 50 * 1024 * 1024
+ROTATION_LOCK = ".rotation.lock"
 
 
 def configure(logs_dir: Path) -> None:
@@ -32,7 +38,7 @@ def configure(logs_dir: Path) -> None:
         (root, "debug.log", logging.DEBUG),
         (calls, "api_calls.log", logging.INFO),
     ):
-        handler = WatchedFileHandler(logs_dir / name, encoding="utf-8")
+        handler = BoundedFileHandler(logs_dir / name, encoding="utf-8")
         handler.setLevel(level)
         handler.setFormatter(formatter)
         logger.addHandler(handler)
@@ -47,6 +53,26 @@ def configure(logs_dir: Path) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+class BoundedFileHandler(WatchedFileHandler):
+    """A log file of limited size that several processes append to."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, into a new file when this one is full. Never fails: what can't be logged is dropped."""
+        try:
+            self._make_room()
+        except OSError:
+            self.handleError(record)
+        super().emit(record)
+
+    def _make_room(self) -> None:
+        if self.stream is None or os.fstat(self.stream.fileno()).st_size < LARGEST_BYTES:
+            return
+        path = Path(self.baseFilename)
+        with exclusively(path.with_name(ROTATION_LOCK)):
+            if path.exists() and path.stat().st_size >= LARGEST_BYTES:  # else another process was quicker
+                path.rename(path.with_name(f"{path.name}.1"))
 
 
 def place_of(error: BaseException) -> list[str]:

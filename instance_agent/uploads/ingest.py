@@ -8,6 +8,7 @@ skips the lines that the log says are done. Bad lines are counted and reported, 
 from __future__ import annotations
 
 import gzip
+import os
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ from instance_agent.uploads.states import SHOWN_FAILING_ROWS, FailingRow, Upload
 CHUNK_ROWS = 5_000
 CHUNK_BYTES = 4 * 1024 * 1024
 BLOCK_BYTES = 1 << 20
+UNPACKED_PER_BYTE = 100  # JSON lines of real tables unpack to some 5 to 30 bytes for each
+UNPACKED_ANYWAY_BYTES = 64 * 1024 * 1024
 BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
@@ -143,15 +146,23 @@ def _continues(unpacked: gzip.GzipFile) -> bool:
 
 
 def _prove_sound(file: BinaryIO, must_stop: Callable[[], bool]) -> None:
+    """Raises NotSound, also for a file that unpacks to suspiciously much: a few bytes could fill memory and disk."""
+    size = file.seek(0, os.SEEK_END)
+    if size == 0:
+        raise NotSound("The file is empty, so nothing was stored. Send gzip-compressed lines of JSON.")
+    file.seek(0)
+    room = max(UNPACKED_ANYWAY_BYTES, UNPACKED_PER_BYTE * size)
     try:
         with gzip.GzipFile(fileobj=file) as unpacked:
-            empty = True
-            while unpacked.read(BLOCK_BYTES):
-                empty = False
+            while part := unpacked.read(BLOCK_BYTES):
+                room -= len(part)
+                if room < 0:
+                    raise NotSound(
+                        f"The file unpacks to more than {UNPACKED_PER_BYTE} times its size, so nothing was stored. "
+                        "Split it into smaller files, or send the rows in batches."
+                    )
                 if must_stop():
                     raise Stopped
-        if empty and file.seek(0, 2) == 0:
-            raise NotSound("The file is empty, so nothing was stored. Send gzip-compressed lines of JSON.")
     except EOFError:
         raise NotSound("The file ends too early: the gzip is truncated, so nothing of it was stored.") from None
     except BROKEN_GZIP:

@@ -25,6 +25,7 @@ from instance_agent.uploads.gateway import PreparedUpload, open_arrived
 
 URL_SECONDS = 20 * 60
 FILE_SECONDS = 7 * 86_400
+PART_SECONDS = 3600  # a part that nobody wrote to for so long belongs to a process that is gone
 BLOCK_BYTES = 1 << 18
 
 
@@ -88,9 +89,10 @@ class OwnUploads:
 
     def sweep(self) -> None:
         """Remove files older than seven days, and parts that nobody writes any more."""
-        oldest = self._clock() - FILE_SECONDS
-        for path in [*self._folder.glob("*.gz"), *self._folder.glob("*.part")]:
-            remove_if_older(path, oldest)
+        now = self._clock()
+        for pattern, lifetime in (("*.gz", FILE_SECONDS), ("*.part", PART_SECONDS)):
+            for path in self._folder.glob(pattern):
+                remove_if_older(path, now - lifetime)
 
     def _copy(self, source: Source, file: BinaryIO) -> int:
         received = 0

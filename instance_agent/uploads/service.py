@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from instance_agent.engine.database import Database
-from instance_agent.errors import AgentError, DamagedData
+from instance_agent.errors import AgentError
 from instance_agent.log import place_of
 from instance_agent.storage.files import HeldLock
 from instance_agent.uploads.gateway import PreparedUpload, UploadGateway
@@ -108,7 +108,11 @@ class Uploads:
         lock = self._states.try_lock(upload_id)
         if lock is None:
             return
-        state = self._states.read(upload_id)
+        try:
+            state = self._states.read(upload_id)
+        except BaseException:
+            lock.release()
+            raise
         if state.state in (STARTED, IN_PROGRESS):
             self._read_in_background(state, lock)
         else:
@@ -138,7 +142,7 @@ class Uploads:
             problem = str(error)
         except AgentError as error:
             problem, can_go_on = error.message, error.code in ("disk_full", "storage_failed")
-        except (OSError, DamagedData) as error:
+        except Exception as error:  # noqa: BLE001 - or every look at the upload would start the same failure again
             log.error("upload_failed", error=type(error).__name__, places=place_of(error))
             problem, can_go_on = "Something went wrong while the file was read. Trigger it again.", True
         self._finish(reporter.state_after(tally), problem, can_go_on)

@@ -79,9 +79,9 @@ class UploadStates:
         return [upload_id for upload_id in found if self.read(upload_id).state in (STARTED, IN_PROGRESS)]
 
     def sweep(self) -> None:
-        """Forget uploads that were last touched more than seven days ago."""
+        """Forget uploads that were last touched more than seven days ago, and what a killed process half wrote."""
         oldest = time.time() - FILE_SECONDS
-        for path in self._folder.glob("*.json"):
+        for path in [*self._folder.glob("*.json"), *self._folder.glob("*.new")]:
             remove_if_older(path, oldest)
         for path in self._folder.glob("*.lock"):
             if not path.with_suffix(".json").exists():

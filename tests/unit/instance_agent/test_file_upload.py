@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 from werkzeug.test import TestResponse
@@ -17,6 +18,7 @@ from instance_agent.app import create_app
 from instance_agent.context import EXTENSION, Agent
 from instance_agent.errors import AgentError
 from instance_agent.limits import LARGEST_BODY_BYTES
+from instance_agent.storage.files import HeldLock
 from instance_agent.uploads import ingest as ingest_module
 from instance_agent.uploads import own
 from tests.processes import wait_until
@@ -149,6 +151,41 @@ def test_of_a_damaged_file_nothing_is_stored_and_the_client_is_told(call: Caller
     assert after["status"]["finished"] is True
     assert after["status"]["completedCount"] == 0
     assert count(call) == 0
+
+
+def test_a_file_that_unpacks_to_far_too_much_is_refused(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest_module, "UNPACKED_ANYWAY_BYTES", 100_000)
+    bomb = gzip.compress(lines({"n": 1}) * 200_000)
+    _, after = upload(call, bomb)
+    assert "unpacks to more than 100 times its size" in after["errors"]["message"]
+    assert count(call) == 0
+    _, after = upload(call, gzip.compress(lines({"n": 1}) * 10_000))
+    assert after["errors"]["message"] == "Last 0 failing rows", "a small file may repeat itself"
+
+
+def test_a_failure_nobody_thought_of_ends_the_upload_with_words(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a value of a row")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(agent_of(call).database, "insert_upload_rows", fail)
+        upload_id, after = upload(call, gzip.compress(lines({"n": 1})))
+    assert after["errors"]["message"] == "Something went wrong while the file was read. Trigger it again."
+    assert "a value of a row" not in (call.logs_dir / "debug.log").read_text()
+    call("POST", f"/api/v1/data/t/file/{upload_id}")
+    assert finish(call, upload_id)["status"]["completedCount"] == 1
+
+
+def test_an_upload_forgotten_meanwhile_keeps_no_lock(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = agent_of(call).uploads._states
+    upload_id = UUID(start(call)["id"])
+    released: list[bool] = []
+    monkeypatch.setattr(HeldLock, "release", lambda _: released.append(True))
+    (call.data_dir / "uploads" / f"{upload_id}.json").unlink()
+    with pytest.raises(AgentError):
+        agent_of(call).uploads._go_on(upload_id)
+    assert released == [True]
+    assert states.unfinished() == []
 
 
 def test_triggering_again_adds_nothing(call: Caller) -> None:
@@ -288,6 +325,16 @@ def test_files_older_than_seven_days_are_swept(call: Caller) -> None:
         os.utime(path, (long_ago, long_ago))
     newer = start(call)
     assert {path.name for path in folder.iterdir()} == {f"{newer['id']}.json"}
+
+
+def test_what_a_killed_process_half_wrote_is_swept(call: Caller) -> None:
+    folder = call.data_dir / "uploads"
+    for name, age in (("a.part", own.PART_SECONDS), ("b.json.12.new", own.FILE_SECONDS)):
+        (folder / name).touch()
+        os.utime(folder / name, (time.time() - age - 60,) * 2)
+    (folder / "c.part").touch()
+    begun = start(call)
+    assert {path.name for path in folder.iterdir()} == {f"{begun['id']}.json", "c.part"}
 
 
 def test_the_secret_that_signs_urls_is_for_this_account_only(call: Caller) -> None:
