@@ -28,6 +28,11 @@ HEADERS = {
     "permissions-policy": "geolocation=(), microphone=(), camera=()",
     "cache-control": "no-store",
 }
+ENDPOINTS_OF_LATER = frozenset(
+    {"_match", "_recommend", "_relate", "_similarity", "_estimate", "_aggregate", "_evaluate", "_batch"}
+    | {"data/_delete", "data/_modify"}
+)
+"""Paths of the published API below /api/v1/ that this version knows of, and refuses by name."""
 KNOWN_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH"})
 UPLOADS_ENDPOINT = "service.receive_upload"
 
@@ -41,6 +46,7 @@ def install(app: Flask) -> None:
     app.before_request(_answer_options)
     app.before_request(_refuse_large_body)
     app.before_request(_check_key)
+    app.before_request(_refuse_endpoints_of_later)
     app.after_request(_complete)
     app.register_error_handler(AgentError, _refused)
     app.register_error_handler(HTTPException, _http_error)
@@ -67,6 +73,13 @@ def _check_key() -> None:
         return
     view = current_app.view_functions[rule.endpoint]
     authorize(agent().keys, request.headers.get("x-api-key"), needed_access(view))
+
+
+def _refuse_endpoints_of_later() -> None:
+    base, found, path = request.path.rpartition("/api/v1/")
+    path = path.removeprefix("jobs/")
+    if found and not base and path in ENDPOINTS_OF_LATER:
+        raise AgentError("query_unsupported", f"{path} isn't supported by this version.")
 
 
 def _refused(error: AgentError) -> Response:

@@ -70,7 +70,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "forwarder_headers": "",
             "proc_name": "vakka-agent",
-            "loglevel": "warning",
+            "limit_request_line": 8190,  # names of tables and columns may be long when they are percent-encoded
+            "loglevel": "error",  # its warnings quote what it couldn't parse, which may be a row
             "post_fork": _begin_opening,
             "post_worker_init": _end_opening,
             "worker_exit": _stop_background,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from instance_agent.storage.files import HeldLock
 AT_A_TIME = 2
 MOST_WAITING = 16
 RETRY_AFTER_SECONDS = 5
+SWEEP_EVERY_SECONDS = 60.0
 HEAD_START_SECONDS = 0.2
 """How long the start of a job waits for its end: clients look at once and then only every 5 to 10 seconds."""
 
@@ -40,13 +42,14 @@ class JobRunner:
         self.records = records
         self._places = threading.Semaphore(AT_A_TIME)
         self._waiting = threading.Semaphore(AT_A_TIME + MOST_WAITING)
+        self._sweep_at = 0.0  # time.monotonic() seconds
 
     def submit(self, path: str, work: Work) -> JobRecord:
         """Start a job that answers with what `work` gives. Raises AgentError jobs_full, disk_full."""
         if not self._waiting.acquire(blocking=False):
             raise AgentError("jobs_full", retry_after_seconds=RETRY_AFTER_SECONDS)
         try:
-            self.records.sweep()
+            self._sweep_now_and_then()
             record, lock = self.records.start(path)
             thread = threading.Thread(target=self._run, args=(record, lock, work), name=f"job-{record.id}", daemon=True)
             thread.start()
@@ -55,6 +58,13 @@ class JobRunner:
             raise
         thread.join(HEAD_START_SECONDS)
         return record
+
+    def _sweep_now_and_then(self) -> None:
+        """A look at every job's files would make each start cost as much as there are jobs."""
+        now = time.monotonic()
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_EVERY_SECONDS
+            self.records.sweep()
 
     def _run(self, record: JobRecord, lock: HeldLock, work: Work) -> None:
         try:

@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from instance_agent.context import agent
+from instance_agent.errors import AgentError
 from instance_agent.http import json_answer
 from instance_agent.routes.v1.data import existing_table
 from instance_agent.schema.types import JsonValue
@@ -23,6 +24,8 @@ NO_FAILING_ROWS = "Last 0 failing rows"  # the published client takes any other 
 def start(table: str) -> Response:
     """A URL to PUT one gzip file of JSON lines to."""
     existing_table(table)
+    if not request.host:
+        raise AgentError("request_invalid", "The header Host isn't a valid host name, and the URL is made from it.")
     prepared = agent().uploads.prepare(table, request.host_url)
     expires = _iso(prepared.expires_at.timestamp())
     return json_answer({"id": str(prepared.id), "url": prepared.url, "method": "PUT", "expires": expires})

@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from instance_agent.auth import reads
 from instance_agent.context import agent
 from instance_agent.errors import AgentError
-from instance_agent.http import json_answer
+from instance_agent.http import body, json_answer
 from instance_agent.jobs.records import JobRecord, JobRecords
 from instance_agent.jobs.runner import Answer, JobRunner
 from instance_agent.schema.types import JsonValue
@@ -68,25 +68,25 @@ def status(job_id: UUID) -> Response:
 @reads
 def result(job_id: UUID) -> Response:
     """What the endpoint itself would have answered, with its status."""
-    status_code, body = _jobs().records.result(job_id)
-    return Response(body, status=status_code, content_type="application/json")
+    status_code, content = _jobs().records.result(job_id)
+    return Response(content, status=status_code, content_type="application/json")
 
 
 def _started(path: str) -> Response:
-    application, body, key = _application(), request.get_data(), request.headers.get("x-api-key")
+    application, content, key = _application(), body(), request.headers.get("x-api-key")
 
     def work() -> Answer:
-        return _run(application, path, body, key)
+        return _run(application, path, content, key)
 
     return json_answer(_shown(_jobs().submit(path, work)))
 
 
-def _run(application: Flask, path: str, body: bytes, key: str | None) -> Answer:
+def _run(application: Flask, path: str, content: bytes, key: str | None) -> Answer:
     """The answer of POST /api/v1/{path}, through everything that every request goes through, the key check included."""
     context = application.test_request_context(
         f"/api/v1/{quote(path)}",
         method="POST",
-        data=body,
+        data=content,
         content_type="application/json",
         headers={} if key is None else {"x-api-key": key},
         environ_overrides={AS_A_JOB: True},

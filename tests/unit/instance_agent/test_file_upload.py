@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from werkzeug.test import TestResponse
@@ -22,7 +23,7 @@ from instance_agent.storage.files import HeldLock
 from instance_agent.uploads import ingest as ingest_module
 from instance_agent.uploads import own
 from tests.processes import wait_until
-from tests.unit.instance_agent.conftest import Caller, make_settings
+from tests.unit.instance_agent.conftest import READ_WRITE_KEY, Caller, make_settings
 
 TABLE = {"type": "table", "columns": {"n": {"type": "Int"}, "s": {"type": "String", "nullable": True}}}
 
@@ -206,10 +207,40 @@ def test_triggering_before_the_file_came_says_so(call: Caller) -> None:
     assert finish(call, begun["id"])["status"]["completedCount"] == 1
 
 
-@pytest.mark.parametrize("path", ["/api/v1/data/t/file/00000000-0000-4000-8000-000000000000", "/api/v1/data/t/file/x"])
-def test_unknown_uploads_are_not_found(call: Caller, path: str) -> None:
+@pytest.mark.parametrize(
+    ("upload_id", "code"), [("00000000-0000-4000-8000-000000000000", "upload_not_found"), ("x", "not_found")]
+)
+def test_unknown_uploads_are_not_found(call: Caller, upload_id: str, code: str) -> None:
     for method in ("GET", "POST"):
-        assert call(method, path).status_code == 404
+        answer = call(method, f"/api/v1/data/t/file/{upload_id}")
+        assert (answer.status_code, json.loads(answer.get_data())["error"]) == (404, code)
+
+
+@pytest.mark.parametrize("host", ["", 'evil"><.example', "evil.example/x?y"])
+def test_no_upload_url_is_made_from_a_host_that_is_none(call: Caller, host: str) -> None:
+    headers = {"x-api-key": READ_WRITE_KEY, "Host": host}
+    answer = call.app.test_client().post("/api/v1/data/t/file", headers=headers)
+    assert (answer.status_code, json.loads(answer.get_data())["error"]) == (400, "request_invalid")
+
+
+class BrokenOff(io.BytesIO):
+    """A body whose sender goes away in the middle."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        part = super().read(size)
+        if not part:
+            raise ConnectionResetError
+        return part
+
+
+@pytest.mark.parametrize(("source", "announced"), [(io.BytesIO(b"123"), 4), (BrokenOff(b"123"), None)])
+def test_of_a_file_that_breaks_off_nothing_is_kept(call: Caller, source: io.BytesIO, announced: int | None) -> None:
+    gateway = agent_of(call).uploads.gateway
+    assert isinstance(gateway, own.OwnUploads)
+    with pytest.raises(AgentError) as refused:
+        gateway.receive(uuid4(), source, announced)
+    assert (refused.value.code, refused.value.status) == ("upload_incomplete", 400)
+    assert [path for path in (call.data_dir / "uploads").iterdir() if path.suffix in (".part", ".gz")] == []
 
 
 def test_an_upload_belongs_to_its_table(call: Caller) -> None:

@@ -220,6 +220,7 @@ def test_an_agent_with_a_control_plane_asks_it_for_keys_and_upload_urls(
     plane.answer = (500, b"")
     answer = call("POST", "/api/v1/data/t/file", key="other")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert json.loads(answer.get_data())["error"] == "uploads_unavailable"
     answer = call("GET", "/api/v1/schema", key="never-seen")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
 

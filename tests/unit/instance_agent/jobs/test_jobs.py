@@ -200,6 +200,26 @@ def test_no_key_and_no_body_is_kept_on_disk(client: FlaskClient, tmp_path: Path)
         assert b"rw" not in path.read_bytes()
 
 
+def test_a_body_that_breaks_off_is_no_job(client: FlaskClient, tmp_path: Path) -> None:
+    answer = client.post(
+        "/api/v1/jobs/_search", data=b'{"from": "t"', headers=READ_ONLY, environ_overrides={"CONTENT_LENGTH": "99"}
+    )
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "request_invalid")
+    assert not (tmp_path / "data" / "jobs").exists()
+
+
+def test_starting_a_job_does_not_look_at_all_others(records: JobRecords, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweeps: list[bool] = []
+    monkeypatch.setattr(records, "sweep", lambda: sweeps.append(True))
+    runner = JobRunner(records)
+    for _ in range(3):
+        runner.submit("_search", lambda: Answer(200, b"{}"))
+    assert sweeps == [True]
+    monkeypatch.setattr(runner, "_sweep_at", 0.0)
+    runner.submit("_search", lambda: Answer(200, b"{}"))
+    assert sweeps == [True, True]
+
+
 def test_a_query_past_its_time_is_504_and_may_run_as_a_job(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,7 +53,9 @@ def refusal(endpoint: str, body: JsonValue) -> AgentError:
     ],
 )
 def test_what_is_not_understood_is_refused_with_its_place(body: JsonValue, told: str) -> None:
-    assert told in refusal("_search", body).message
+    refused = refusal("_search", body)
+    assert told in refused.message
+    assert refused.code == ("field_not_found" if told.startswith("field ") else "query_invalid")
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,7 @@ def test_what_can_not_be_predicted_is_refused(body: dict[str, JsonValue], told: 
         ask(VIEW, "_predict", from_="invoices", **body)
     assert refused.value.status == 400
     assert told in refused.value.message
+    assert (refused.value.code == "field_not_found") == told.endswith("not found")
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
