@@ -46,7 +46,7 @@ class OperationState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     REVERTED = "reverted"  # failed, and what it had made is gone again
-    NEEDS_ATTENTION = "needs_attention"  # failed, and a person must look
+    NEEDS_ATTENTION = "needs_attention"  # still tried, but overdue: a person should look
 
 
 class StepState(StrEnum):
@@ -146,8 +146,8 @@ class NameRefused(Exception):
 class ControlPlane:
     """Calls to the control plane. Safe to share between threads.
 
-    Raises ConsoleError: `environment_not_found`, `environment_busy`; `control_plane_unavailable` when nothing was
-    done; `outcome_unknown` when a change was sent and no answer came.
+    Raises ConsoleError: `environment_not_found`, `environment_busy`, `no_room`; `control_plane_unavailable` when
+    nothing was done; `outcome_unknown` when a change was sent and no answer came.
     """
 
     def __init__(self, *, url: str, secret: SecretStr, timeout_seconds: float) -> None:
@@ -257,10 +257,11 @@ def _raise(answer: requests.Response, method: str) -> None:
     if answer.status_code == 409:
         raise ConsoleError("environment_busy", message)
     if answer.status_code in {429, 503}:
-        retry_after = answer.headers.get("Retry-After", "")
-        raise ConsoleError(
-            "control_plane_unavailable", retry_after_seconds=int(retry_after) if retry_after.isdigit() else None
-        )
+        given = answer.headers.get("Retry-After", "")
+        retry_after_seconds = int(given) if given.isdigit() else None
+        if code == "no_port_free":
+            raise ConsoleError("no_room", message, retry_after_seconds=retry_after_seconds)
+        raise ConsoleError("control_plane_unavailable", retry_after_seconds=retry_after_seconds)
     logger.error("control_plane_refused", status=answer.status_code, code=code, method=method)
     if answer.status_code >= 500:
         raise ConsoleError("control_plane_unavailable" if method == "GET" else "outcome_unknown")

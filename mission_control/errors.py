@@ -81,9 +81,6 @@ ERRORS: dict[str, ErrorKind] = {
         "You weren't signed in",
         "The sign-in was cancelled, or the identity provider refused it. Sign in again, perhaps as somebody else.",
     ),
-    "forbidden": ErrorKind(
-        403, _T.FORBIDDEN, "That isn't allowed", "Your account may not do this. Ask an owner of your team."
-    ),
     "page_not_found": ErrorKind(
         404,
         _T.NOT_FOUND,
@@ -130,6 +127,13 @@ ERRORS: dict[str, ErrorKind] = {
         "Environments can't be reached",
         "The control plane doesn't answer. Your environments go on serving: wait a moment and reload this page.",
         retry_after_seconds=5,
+    ),
+    "no_room": ErrorKind(
+        503,
+        _T.UNAVAILABLE,
+        "There is no room for another environment",
+        "Nothing was created. Delete an environment that you no longer need, or have more room made.",
+        retry_after_seconds=30,
     ),
     "outcome_unknown": ErrorKind(
         503,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, g, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from mission_control.accounts.gate import asked_address
 from mission_control.errors import ConsoleError
 from mission_control.settings import Settings
 
@@ -24,7 +25,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         if request.host == host or request.path == "/health":
             return None
         if request.method in {"GET", "HEAD"}:
-            return redirect(settings.public_url + request.full_path.rstrip("?"), 308)
+            return redirect(settings.public_url + asked_address(), 308)
         raise ConsoleError("host_unknown")
 
     @app.after_request

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
 
 class Edition(StrEnum):
     """Which product this console belongs to."""
@@ -80,9 +82,11 @@ class Settings(DatabaseSettings):
     @classmethod
     def _origin_only(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
+        is_origin = parts.hostname and not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+        if parts.scheme not in _DEFAULT_PORTS or not is_origin:
             raise ValueError("must be http:// or https://, a host and perhaps a port, and nothing after it")
-        return f"{parts.scheme}://{parts.netloc}"
+        # As browsers write it in Host and Origin, which are compared with it: small letters, no default port.
+        return f"{parts.scheme}://{parts.netloc.lower().removesuffix(f':{_DEFAULT_PORTS[parts.scheme]}')}"
 
     @field_validator("oidc_issuer")
     @classmethod

@@ -37,6 +37,12 @@ def signed_in() -> Person:
     return person
 
 
+def asked_address() -> str:
+    """Path and query of this request, whatever bytes are in it."""
+    query = request.query_string.decode(errors="replace")
+    return f"{request.path}?{query}" if query else request.path
+
+
 def safe_next(target: str | None) -> str | None:
     """`target` when it is a page of this console that can be opened by a link, else None.
 
@@ -67,4 +73,4 @@ def _require_sign_in() -> Response | None:
         return None
     if request.method not in {"GET", "HEAD"} or "HX-Request" in request.headers:
         raise ConsoleError("signed_out")
-    return redirect(url_for("auth.sign_in", next=request.full_path.rstrip("?")), 302)
+    return redirect(url_for("auth.sign_in", next=asked_address()), 302)

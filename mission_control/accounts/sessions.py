@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
 from psycopg.types.json import Jsonb
@@ -21,8 +22,11 @@ from werkzeug.datastructures import CallbackDict
 
 from mission_control.accounts.models import Person
 from mission_control.errors import ConsoleError
+from mission_control.log import get_logger
 from mission_control.settings import Settings
 from mission_control.store.database import Connection, Database
+
+logger = get_logger("sessions")
 
 COOKIE = "vakka_console"
 _TOUCH_AFTER = timedelta(minutes=1)  # a page that polls must not write a row a second
@@ -32,7 +36,14 @@ _WITHOUT_SESSION = ("/static/", "/health")
 class ConsoleSession(CallbackDict[str, Any], SessionMixin):
     """What one browser has with us: who is signed in, and a few words kept between two of its requests."""
 
-    def __init__(self, data: dict[str, Any] | None = None, *, person: Person | None = None, id_: str | None = None):
+    def __init__(
+        self,
+        data: dict[str, Any] | None = None,
+        *,
+        person: Person | None = None,
+        id_: str | None = None,
+        is_readable: bool = True,
+    ) -> None:
         def changed(_: CallbackDict[str, Any]) -> None:
             self.modified = True
 
@@ -42,7 +53,7 @@ class ConsoleSession(CallbackDict[str, Any], SessionMixin):
         self.id = id_  # None until there is a row
         self.set_cookie: str | None = None
         self.ended = False
-        self.is_readable = True  # False when the database didn't answer
+        self.is_readable = is_readable  # False when the database didn't answer
 
 
 class SessionStore(SessionInterface):
@@ -62,9 +73,10 @@ class SessionStore(SessionInterface):
             with self._database.transaction() as connection:
                 return self._load(connection, id_)
         except ConsoleError:
-            session = ConsoleSession()
-            session.is_readable = False
-            return session
+            return ConsoleSession(is_readable=False)
+        except psycopg.Error:  # Flask has no page for what fails here
+            logger.error("session_unreadable", exc_info=True)
+            return ConsoleSession(is_readable=False)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:  # noqa: ARG002
         """Write what changed and tell the browser its new id, if there is one."""

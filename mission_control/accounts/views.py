@@ -8,11 +8,14 @@ from werkzeug.wrappers import Response
 from mission_control.accounts import people
 from mission_control.accounts.gate import browser_session, safe_next, signed_in
 from mission_control.audit.events import Event, EventKind, append
+from mission_control.errors import ConsoleError
 from mission_control.log import get_logger
 from mission_control.parts import parts
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 logger = get_logger("auth")
+
+ALREADY_SIGNED_IN = "You are signed in already; the top of the page says as whom. To be somebody else, sign out first."
 
 
 @blueprint.get("/sign-in")
@@ -30,6 +33,8 @@ def sign_in() -> Response:
 def callback() -> Response:
     """Back from the identity provider: a new session, and an account at the first time."""
     session = browser_session()
+    if session.person is not None:  # another tab was faster, or the browser went back
+        raise ConsoleError("sign_in_expired", ALREADY_SIGNED_IN)
     identity = parts().identity.complete()
     target = safe_next(session.get("next"))
     with parts().database.transaction() as connection:

@@ -72,7 +72,11 @@ class IdentityClient:
         with self._errors_as_pages():
             self._load_metadata()
             token = self._provider.authorize_access_token(
-                claims_options={"iss": {"values": [self._settings.oidc_issuer]}}
+                claims_options={
+                    "iss": {"essential": True, "values": [self._settings.oidc_issuer]},
+                    # Authlib lets another audience pass when azp names us.
+                    "aud": {"essential": True, "value": self._settings.oidc_client_id},
+                }
             )
         claims = token.get("userinfo") or {}  # only there when the ID token has been verified
         subject, email = claims.get("sub"), claims.get("email")
@@ -106,7 +110,11 @@ class IdentityClient:
             logger.error("provider_is_another_issuer", expected=self._settings.oidc_issuer)
             raise ConsoleError("provider_unavailable")
         offered = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
-        metadata["id_token_signing_alg_values_supported"] = [name for name in offered if name in SIGNATURES]
+        usable = [name for name in offered if name in SIGNATURES]
+        if not usable:
+            logger.error("provider_signs_with_nothing_usable", offered=offered)
+            raise ConsoleError("provider_unavailable")
+        metadata["id_token_signing_alg_values_supported"] = usable
         return metadata
 
     @contextmanager

@@ -20,6 +20,7 @@ from mission_control.identity.provider_users import Users
 
 WRONG_PASSWORD = "This e-mail and password don't belong together. Check both and try again."  # noqa: S105  a sentence
 FORM_TOO_OLD = "This page was open for too long, or your browser keeps no cookies for it. Please sign in again."
+SIGN_OUT_FIELDS = ("client_id", "post_logout_redirect_uri", "returnTo", "state")
 log = structlog.get_logger()
 
 
@@ -135,8 +136,8 @@ def _refusal(server: AuthorizationServer, error: OAuth2Error) -> Response:
 def _sign_out(settings: ProviderSettings, sessions: Sessions) -> Response:
     """End the session and go where the client registered, or stay. An address of anybody else ends nothing.
 
-    Understands Auth0's words (returnTo) and OpenID's (post_logout_redirect_uri, state); an id_token_hint isn't needed
-    to know the one client.
+    A browser that was sent here by another site is asked first. Understands Auth0's words (returnTo) and OpenID's
+    (post_logout_redirect_uri, state); an id_token_hint isn't needed to know the one client.
     """
     target = request.values.get("post_logout_redirect_uri") or request.values.get("returnTo")
     client_id = request.values.get("client_id", settings.client_id)
@@ -144,6 +145,8 @@ def _sign_out(settings: ProviderSettings, sessions: Sessions) -> Response:
         log.warning("sign_out_refused")
         sentence = "It names an address or a program that isn't registered here. Sign out there:"
         return _message_page("This sign-out link doesn't work", sentence, status=400)
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":  # anybody can link here; only the person may mean it
+        return make_response(render_template("sign_out.html", action=request.path, fields=_asked(SIGN_OUT_FIELDS)))
     sessions.end()
     log.info("signed_out")
     if not target:
@@ -155,6 +158,10 @@ def _sign_out(settings: ProviderSettings, sessions: Sessions) -> Response:
 
 def _message_page(title: str, sentence: str, *, status: int) -> Response:
     return make_response(render_template("message.html", title=title, sentence=sentence), status)
+
+
+def _asked(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: request.values[name] for name in names if name in request.values}
 
 
 def _max_age() -> int | None:

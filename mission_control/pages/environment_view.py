@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -20,7 +21,7 @@ from mission_control.control_plane import (
 )
 from mission_control.pages.snippets import Snippet, snippets
 
-_MOVING = {EnvironmentState.CREATING, EnvironmentState.DELETING}
+MOVING = {EnvironmentState.CREATING, EnvironmentState.DELETING}
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,26 @@ class EnvironmentView:
     """One environment, what is being done to it, and its keys."""
 
     environment: Environment
-    operation: Operation | None  # what runs, or what ended badly; None when all is well
+    operation: Operation | None  # what runs, is overdue, or ended badly; None when all is well
     keys: list[KeyInfo]  # none unless it runs
     revealed: dict[Access, SecretStr] = field(default_factory=dict)
 
     @property
     def is_moving(self) -> bool:
         """Whether it is worth looking again in a second."""
-        is_stuck = self.operation is not None and self.operation.state is OperationState.NEEDS_ATTENTION
-        return self.environment.state in _MOVING and not is_stuck
+        return self.environment.state in MOVING
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it takes longer than it should; it is tried on."""
+        return self.operation is not None and self.operation.state is OperationState.NEEDS_ATTENTION
+
+    @property
+    def elapsed_seconds(self) -> float | None:
+        """How long the operation has been at work; None before it begins."""
+        if self.operation is None or self.operation.started_at is None:
+            return None
+        return (datetime.now(UTC) - self.operation.started_at).total_seconds()
 
     @property
     def is_running(self) -> bool:
@@ -60,12 +72,15 @@ class EnvironmentView:
         name, operation = self.environment.name, self.operation
         if self.is_running:
             return f"{name} is running."
-        if not self.is_moving or operation is None:
-            return "Waiting for the first step." if self.is_moving else ""
+        if not self.is_moving:
+            return f"Creating {name} didn't work."
+        if operation is None:
+            return "Waiting for the first step."
         current = next((step for step in operation.steps if step.state is StepState.RUNNING), None)
         done = sum(step.state is StepState.DONE for step in operation.steps)
         position = f"Step {min(done + 1, len(operation.steps))} of {len(operation.steps)}"
-        return f"{position}: {current.label}." if current else f"{position}."
+        overdue = " It takes longer than it should." if self.is_overdue else ""
+        return (f"{position}: {current.label}." if current else f"{position}.") + overdue
 
 
 def view(

@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from mission_control.accounts.gate import signed_in
 from mission_control.actions import actions
-from mission_control.control_plane import NameRefused, OperationState
+from mission_control.control_plane import NameRefused
 from mission_control.errors import ConsoleError
-from mission_control.pages.environment_view import EnvironmentView, view
+from mission_control.pages.environment_view import MOVING, EnvironmentView, view
 from mission_control.parts import parts
 
 blueprint = Blueprint("environments", __name__, url_prefix="/environments")
@@ -21,8 +21,10 @@ LONGEST_NAME = 64
 
 @blueprint.get("")
 def index() -> str:
-    """All environments of the team."""
-    return render_template("pages/environments.html", environments=parts().control_plane.environments(signed_in()))
+    """All environments of the team: the page, or for htmx, which looks again while one changes, the list alone."""
+    found = parts().control_plane.environments(signed_in())
+    template = "fragments/environment_list.html" if "HX-Request" in request.headers else "pages/environments.html"
+    return render_template(template, environments=found, is_moving=any(e.state in MOVING for e in found))
 
 
 @blueprint.get("/new")
@@ -72,7 +74,7 @@ def progress(environment_id: UUID) -> AnyResponse | str:
 
 
 def _look(environment_id: UUID) -> EnvironmentView | None:
-    """The environment; None when the deletion that the address names has ended and it is gone."""
+    """The environment; None when it is gone and the address names an operation that was once done to it."""
     try:
         return view(parts().control_plane, signed_in(), environment_id)
     except ConsoleError as error:
@@ -84,11 +86,7 @@ def _look(environment_id: UUID) -> EnvironmentView | None:
 def _was_deleted(environment_id: UUID) -> bool:
     operation_id = request.args.get("operation", type=UUID)
     operation = parts().control_plane.operation(signed_in(), operation_id) if operation_id else None
-    return (
-        operation is not None
-        and (operation.environment_id, operation.kind) == (environment_id, "delete")
-        and operation.state is OperationState.DONE
-    )
+    return operation is not None and operation.environment_id == environment_id
 
 
 def _request_id() -> UUID:
@@ -100,6 +98,4 @@ def _request_id() -> UUID:
 
 
 def _form(*, name: str = "", problem: str | None = None) -> str:
-    return render_template(
-        "pages/new_environment.html", name=name, problem=problem, request_id=uuid4(), longest_name=LONGEST_NAME
-    )
+    return render_template("pages/new_environment.html", name=name, problem=problem, request_id=uuid4())

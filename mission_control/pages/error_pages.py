@@ -11,15 +11,7 @@ from mission_control.log import get_logger
 
 logger = get_logger("errors")
 
-_BY_STATUS = {
-    400: "bad_request",
-    401: "signed_out",
-    403: "forbidden",
-    404: "page_not_found",
-    405: "method_not_allowed",
-    413: "too_large",
-    503: "control_plane_unavailable",
-}
+_BY_STATUS = {404: "page_not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
 def init_app(app: Flask) -> None:

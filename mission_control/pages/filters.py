@@ -22,7 +22,9 @@ _ACCESS = {Access.READ_ONLY: "Read-only key", Access.READ_WRITE: "Read/write key
 
 def init_app(app: Flask) -> None:
     """Make them known to the templates, and who is signed in to every page."""
-    app.jinja_env.filters.update(moment=moment, duration=duration, state_label=_STATES.get, access_label=_ACCESS.get)
+    app.jinja_env.filters.update(
+        moment=moment, taken=taken, span=span, state_label=_STATES.get, access_label=_ACCESS.get
+    )
     app.context_processor(lambda: {"person": browser_session().person})
 
 
@@ -34,11 +36,16 @@ def moment(value: datetime) -> Markup:
     )
 
 
-def duration(step: Step) -> str:
-    """How long a step took, or "" while that isn't known."""
-    if step.started_at is None or step.finished_at is None:
+def taken(step: Step) -> str:
+    """How long a step took, or has been at work; "" before it begins."""
+    if step.started_at is None:
         return ""
-    seconds = max(0.0, (step.finished_at - step.started_at).total_seconds())
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    if step.finished_at is None:
+        return span((datetime.now(UTC) - step.started_at).total_seconds())
+    seconds = (step.finished_at - step.started_at).total_seconds()
+    return f"{max(0.0, seconds):.1f} s" if seconds < 10 else span(seconds)
+
+
+def span(seconds: float) -> str:
+    """A length of time in whole seconds, from two minutes on in minutes."""
+    return f"{max(0, int(seconds))} s" if seconds < 120 else f"{int(seconds / 60)} min"

@@ -4,15 +4,15 @@
 document.documentElement.classList.add("js");
 
 const COPIED_MILLISECONDS = 2000;
+const FAILED_LOOKS_TOLD = 3;
 
 function say(words) {
   document.getElementById("announcement").textContent = words;
 }
 
 function showProblem(words) {
-  const place = document.getElementById("problem");
-  place.textContent = words;
-  place.hidden = words === "";
+  document.getElementById("problem-text").textContent = words;
+  document.getElementById("problem").hidden = words === "";
 }
 
 async function copyText(source) {
@@ -25,6 +25,10 @@ async function copyText(source) {
     return document.execCommand("copy");
   }
 }
+
+document.addEventListener("click", (event) => {
+  if (event.target.id === "problem-close") showProblem("");
+});
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
@@ -47,16 +51,33 @@ document.addEventListener("htmx:before:request", (event) => {
   if (document.hidden && event.target.matches("[data-poll]")) event.preventDefault();
 });
 
+// One look that fails is nothing; several in a row are worth a word, which goes when one works again.
+let failedLooks = 0;
+function lookFailed() {
+  failedLooks += 1;
+  if (failedLooks >= FAILED_LOOKS_TOLD) {
+    showProblem("The console has no news: what this page shows may be out of date. It goes on asking.");
+  }
+}
+
 document.addEventListener("htmx:response:error", (event) => {
   const { ctx } = event.detail;
-  if (ctx.sourceElement.matches("[data-poll]")) return; // the next second asks again
+  if (ctx.sourceElement.matches("[data-poll]")) {
+    lookFailed();
+    return;
+  }
   const id = ctx.response.headers.get("X-Request-Id");
   showProblem(`${ctx.text} (request ${id})`);
 });
 
 document.addEventListener("htmx:error", (event) => {
-  if (event.detail.ctx?.sourceElement?.matches("[data-poll]")) return;
-  showProblem("The console doesn't answer. Check your connection and try again.");
+  if (event.detail.ctx?.sourceElement?.matches("[data-poll]")) lookFailed();
+  else showProblem("The console doesn't answer. Check your connection and try again.");
+});
+
+// What the browser kept of a page may be of somebody who has signed out since.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
 });
 
 // Reveal and Hide replace the very button that was pressed: the focus goes to its successor.
@@ -66,6 +87,7 @@ document.addEventListener("htmx:before:swap", () => {
 });
 document.addEventListener("htmx:after:swap", () => {
   showProblem("");
+  failedLooks = 0;
   if (pressed) document.getElementById(pressed)?.focus();
   pressed = null;
 });

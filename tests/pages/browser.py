@@ -38,7 +38,7 @@ class Page:
 
     @property
     def heading(self) -> str:
-        return self.one("h1").get_text(" ", strip=True)
+        return " ".join(self.one("h1").get_text().split())
 
     def one(self, selector: str) -> Tag:
         """The only element that matches."""

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser as Chromium
 from pydantic import SecretStr
 
 from mission_control.app import create_app
 from mission_control.parts import Parts
 from mission_control.settings import Edition, Settings
 from mission_control.store.migrate import migrate
+from tests.chromium import running_chromium
 from tests.pages.browser import Browser
 from tests.pages.fake_control_plane import FakeControlPlane
 from tests.pages.fake_provider import CLIENT_ID, CLIENT_SECRET, FakeProvider
 from tests.pages.web_server import serving
-
-ARTEFACTS = Path(__file__).resolve().parents[1] / "artefacts"
+from tests.pages.windows import OpenPage, windows
+from tests.processes import free_port
 
 
 @pytest.fixture
@@ -91,3 +92,26 @@ def anna(app: Flask) -> Browser:
     browser = Browser(app)
     browser.sign_in()
     return browser
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with running_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def console(settings: Settings) -> Iterator[str]:
+    """The console on a real port; its address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    app = create_app(settings.model_copy(update={"public_url": url}))
+    with serving(app, port):
+        yield url
+    parts_of(app).database.close()
+
+
+@pytest.fixture
+def open_page(chromium: Chromium, console: str) -> Iterator[OpenPage]:
+    with windows(chromium, console) as open_:
+        yield open_

@@ -93,15 +93,16 @@ class FakeControlPlane:
         return operation
 
     def fail(self, environment: dict[str, Any], message: str, state: str = "reverted") -> None:
-        """End the current operation badly."""
+        """End the current operation badly, or have it overdue (needs_attention), in which case it is tried on."""
         operation = self.operations[environment["current_operation_id"]]
-        operation.update(state=state, finished_at=now(), error={"code": "instance_not_ready", "message": message})
+        operation.update(state=state, error={"code": "instance_not_ready", "message": message})
         if state == "reverted":
+            operation.update(finished_at=now())
             environment.update(state="failed", current_operation_id=None)
 
     def move(self, operation: dict[str, Any]) -> None:
         """One step further."""
-        if operation["state"] != "running":
+        if operation["state"] not in {"running", "needs_attention"}:
             return
         steps = operation["steps"]
         done = sum(step["state"] == "done" for step in steps)

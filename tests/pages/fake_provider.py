@@ -9,6 +9,7 @@ import base64
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -40,6 +41,8 @@ class FakeProvider:
     claims: dict[str, Any] = field(default_factory=dict)  # put over the ID token's own
     left_out: set[str] = field(default_factory=set)  # claims that the ID token lacks
     key_of_tokens: RSAKey | None = None  # another than the published one
+    sign: Callable[[dict[str, Any]], str] | None = None  # makes the ID token in another way altogether
+    algorithms: list[str] = field(default_factory=lambda: ["RS256", "HS256"])  # as it publishes them
     is_down: bool = False
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     tokens_given: int = 0
@@ -67,7 +70,7 @@ def _app(provider: FakeProvider) -> Flask:
             token_endpoint=f"{issuer}/oauth/token",
             jwks_uri=f"{issuer}/.well-known/jwks.json",
             end_session_endpoint=f"{issuer}/oidc/logout",
-            id_token_signing_alg_values_supported=["RS256", "HS256"],
+            id_token_signing_alg_values_supported=provider.algorithms,
         )
 
     @app.get("/.well-known/jwks.json")
@@ -129,4 +132,6 @@ def _id_token(provider: FakeProvider, asked: dict[str, str]) -> str:
         **provider.claims,
     }
     kept = {name: value for name, value in claims.items() if name not in provider.left_out}
+    if provider.sign is not None:
+        return provider.sign(kept)
     return jwt.encode({"alg": "RS256", "kid": "1"}, kept, provider.key_of_tokens or provider.key)

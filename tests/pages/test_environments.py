@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -151,20 +152,85 @@ def test_creation_that_failed_says_why_and_what_next(
     assert page.status == 200
     assert page.one(".state").text == "Failed"
     assert "The database did not start within 60 s." in page.one("#environment-trouble").text
+    assert page.one("#environment-sentence").text == "Creating shop didn't work."
     assert page.has(f'a[href="/environments/{environment["id"]}/delete"]')
     assert not page.has("[data-poll]") and not page.has("#keys")
 
 
-def test_operation_that_needs_a_person_says_so_and_is_not_polled(
-    anna: Browser, parts: Parts, control_plane: FakeControlPlane
+@pytest.mark.parametrize(("state", "kind"), [("creating", "create"), ("running", "delete")])
+def test_operation_that_is_overdue_says_so_and_is_watched_on(
+    anna: Browser, parts: Parts, control_plane: FakeControlPlane, state: str, kind: str
 ) -> None:
-    environment = control_plane.add(team_of(parts), "shop")
-    control_plane.begin(environment, "delete")
+    control_plane.moves = False
+    environment = control_plane.add(team_of(parts), "shop", state)
+    operation = control_plane.begin(environment, kind)
     control_plane.fail(environment, "The files can't be removed.", state="needs_attention")
     page = anna.open(f"/environments/{environment['id']}")
-    assert "Deleting it has stopped" in page.text
-    assert "The files can't be removed." in page.text
-    assert not page.has("[data-poll]")
+    overdue = page.one("#environment-overdue").text
+    assert "This takes longer than it should." in overdue
+    assert "The files can't be removed." in overdue
+    assert operation["id"] in overdue
+    assert page.one("#environment-sentence").text.endswith("It takes longer than it should.")
+    assert len(page.html.select(".step")) == 3
+    assert page.has("[data-poll]")
+
+
+def test_step_at_work_shows_how_long_it_has_been(anna: Browser, parts: Parts, control_plane: FakeControlPlane) -> None:
+    control_plane.moves = False
+    environment = control_plane.add(team_of(parts), "shop", "creating")
+    operation = control_plane.begin(environment, "create")
+    control_plane.move(operation)
+    begun = (datetime.now(UTC) - timedelta(seconds=75)).isoformat()
+    operation["started_at"] = operation["steps"][1]["started_at"] = begun
+    page = anna.open(f"/environments/{environment['id']}")
+    times = [step.get_text(strip=True) for step in page.html.select(".step-time")]
+    assert times == ["0.0 s", "75 s", ""]
+    assert page.one("#elapsed").text == "75 s"
+    operation["started_at"] = (datetime.now(UTC) - timedelta(seconds=200)).isoformat()
+    assert anna.open(f"/environments/{environment['id']}").one("#elapsed").text == "3 min"
+
+
+def test_list_is_watched_while_something_in_it_changes(
+    anna: Browser, parts: Parts, control_plane: FakeControlPlane
+) -> None:
+    control_plane.add(team_of(parts), "shop")
+    calm = anna.open("/environments")
+    assert not calm.has("[data-poll]") and not calm.has("noscript")
+    control_plane.add(team_of(parts), "new shop", "creating")
+    page = anna.open("/environments")
+    assert page.one("[data-poll]")["hx-get"] == "/environments"
+    assert page.one('noscript meta[http-equiv="refresh"]')
+    fragment = anna.open("/environments", headers=HTMX)
+    assert not fragment.has("html")
+    assert [state.text for state in fragment.html.select(".state")] == ["Creating", "Running"]
+
+
+def test_no_room_for_another_environment_says_what_to_do(
+    anna: Browser, parts: Parts, control_plane: FakeControlPlane
+) -> None:
+    form = anna.open("/environments/new")
+    says = "Every port that environments may have is taken. Delete an environment, or allow more ports."
+    control_plane.answers.append(error(503, "no_port_free", says, Retry_After="30"))
+    page = anna.submit(form, "/environments/new", name="shop")
+    assert (page.status, page.response.headers["X-Error-Code"]) == (503, "no_room")
+    assert page.response.headers["Retry-After"] == "30"
+    assert says in page.text
+    assert events(parts) == []
+
+
+def test_environment_that_is_deleted_elsewhere_while_it_is_watched_ends_on_the_list(
+    anna: Browser, parts: Parts, control_plane: FakeControlPlane
+) -> None:
+    control_plane.moves = False
+    environment = control_plane.add(team_of(parts), "shop", "creating")
+    control_plane.begin(environment, "create")
+    watched = str(anna.open(f"/environments/{environment['id']}").one("[data-poll]")["hx-get"])
+    deletion = control_plane.begin(environment, "delete")
+    for _ in range(3):
+        control_plane.move(deletion)
+    last = anna.open(watched, headers=HTMX)
+    assert last.status == 204
+    assert "has been deleted" in anna.open(last.response.headers["HX-Redirect"], follow=True).one(".note").text
 
 
 @pytest.mark.parametrize("path", ["", "/delete", "/progress", "/keys/read_only"])
@@ -228,6 +294,15 @@ def test_deletion_with_another_name_deletes_nothing(
     assert control_plane.environments[environment["id"]]["state"] == "running"
     assert ("DELETE", f"/v1/environments/{environment['id']}", team_of(parts)) not in control_plane.requests
     assert events(parts) == []
+
+
+@pytest.mark.parametrize("typed", ["two  words", "two words", " two\u00a0words "])
+def test_gaps_that_a_page_does_not_show_need_not_be_typed(
+    anna: Browser, parts: Parts, control_plane: FakeControlPlane, typed: str
+) -> None:
+    environment = control_plane.add(team_of(parts), "two  words")
+    address = f"/environments/{environment['id']}/delete"
+    assert anna.submit(anna.open(address), address, name=typed).status == 303
 
 
 def test_deletion_is_watched_and_ends_on_the_list(anna: Browser, parts: Parts, control_plane: FakeControlPlane) -> None:

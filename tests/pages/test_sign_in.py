@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
+import json
 import time
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
 from flask import Flask
-from joserfc.jwk import RSAKey
+from joserfc import jwt
+from joserfc.jwk import OctKey, RSAKey
 
 from mission_control.parts import Parts
 from tests.pages.browser import HTMX, Browser, Page
-from tests.pages.fake_provider import FakeProvider
+from tests.pages.fake_provider import CLIENT_SECRET, FakeProvider
 
 
 def count(parts: Parts, table: str) -> int:
@@ -130,6 +136,7 @@ def test_callback_can_be_used_once(visitor: Browser, provider: FakeProvider) -> 
     assert visitor.come_back(callback).status == 303
     page = visitor.come_back(callback)
     assert (page.status, page.response.headers["X-Error-Code"]) == (400, "sign_in_expired")
+    assert "You are signed in already" in page.text
     assert provider.tokens_given == 1
     assert visitor.open("/environments").status == 200
 
@@ -140,6 +147,22 @@ def test_callback_of_another_browser_is_refused(app: Flask, parts: Parts) -> Non
     refused(victim.come_back(callback), 400, "sign_in_expired")
     victim.ask_provider()
     refused(victim.come_back(callback), 400, "sign_in_expired")
+    assert count(parts, "account") == 0
+
+
+def test_sign_ins_begun_in_two_tabs_end_signed_in(visitor: Browser, provider: FakeProvider) -> None:
+    first, second = visitor.ask_provider(), visitor.ask_provider()
+    assert visitor.come_back(second).status == 303
+    page = visitor.come_back(first)
+    assert "You are signed in already" in page.text and page.has('main a[href="/environments"]')
+    assert provider.tokens_given == 1
+
+
+def test_code_of_another_person_cannot_be_put_into_a_sign_in(app: Flask, visitor: Browser, parts: Parts) -> None:
+    theirs = parse_qs(urlsplit(Browser(app).ask_provider()).query)["code"][0]
+    mine = parse_qs(urlsplit(visitor.ask_provider()).query)["state"][0]
+    page = visitor.open("/auth/callback?" + urlencode({"code": theirs, "state": mine}))
+    refused(page, 400, "sign_in_expired")
     assert count(parts, "account") == 0
 
 
@@ -158,12 +181,15 @@ def test_tampered_callback_is_refused(visitor: Browser, part: str) -> None:
     [
         {"nonce": "another"},
         {"aud": "another-client"},
+        {"aud": ["mission-control", "another-client"], "azp": "another-client"},
+        {"aud": ["another-client"], "azp": "mission-control"},
+        {"iss": "http://127.0.0.1"},
         {"iss": "https://another.test"},
         {"exp": int(time.time()) - 3600},
         {"sub": ""},
         {"sub": 7},
     ],
-    ids=lambda lie: next(iter(lie)),
+    ids=str,
 )
 def test_id_token_that_says_something_wrong_signs_nobody_in(
     visitor: Browser, provider: FakeProvider, parts: Parts, lie: dict[str, object]
@@ -187,6 +213,43 @@ def test_id_token_of_another_signer_signs_nobody_in(visitor: Browser, provider: 
     provider.key_of_tokens = RSAKey.generate_key(2048, {"kid": "1"})
     refused(visitor.come_back(visitor.ask_provider()), 400, "sign_in_failed")
     assert count(parts, "account") == 0
+
+
+def _base64(part: bytes) -> str:
+    return base64.urlsafe_b64encode(part).decode().rstrip("=")
+
+
+def _unsigned(claims: dict[str, Any]) -> str:
+    return f"{_base64(json.dumps({'alg': 'none'}).encode())}.{_base64(json.dumps(claims).encode())}."
+
+
+def _with_the_client_secret(claims: dict[str, Any]) -> str:
+    return jwt.encode({"alg": "HS256", "kid": "1"}, claims, OctKey.import_key(CLIENT_SECRET))
+
+
+def _with_the_public_key_as_secret(claims: dict[str, Any]) -> str:
+    public = FakeProvider().key.as_pem(private=False)
+    signed = ".".join(_base64(json.dumps(part).encode()) for part in ({"alg": "HS256", "kid": "1"}, claims))
+    return f"{signed}.{_base64(hmac.digest(public, signed.encode(), 'sha256'))}"
+
+
+@pytest.mark.parametrize("sign", [_unsigned, _with_the_client_secret, _with_the_public_key_as_secret])
+@pytest.mark.parametrize("algorithms", [["RS256", "HS256", "none"], ["RS256"]], ids=str)
+def test_id_token_with_a_signature_that_others_can_make_signs_nobody_in(
+    visitor: Browser,
+    provider: FakeProvider,
+    parts: Parts,
+    sign: Callable[[dict[str, Any]], str],
+    algorithms: list[str],
+) -> None:
+    provider.sign, provider.algorithms = sign, algorithms
+    refused(visitor.come_back(visitor.ask_provider()), 400, "sign_in_failed")
+    assert count(parts, "account") == 0
+
+
+def test_provider_without_a_signature_that_can_be_trusted_is_not_used(visitor: Browser, provider: FakeProvider) -> None:
+    provider.algorithms = ["HS256", "none"]
+    refused(visitor.open("/auth/sign-in"), 503, "provider_unavailable")
 
 
 def test_person_without_an_address_is_told_so(visitor: Browser, provider: FakeProvider) -> None:

@@ -38,6 +38,19 @@ def test_settings_come_from_the_environment_with_safe_defaults(monkeypatch: pyte
     assert (settings.session_lifetime_seconds, settings.session_idle_seconds) == (12 * 3600, 2 * 3600)
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("https://Console.Example.test:443/", "https://console.example.test"),
+        ("http://LOCALHOST:80", "http://localhost"),
+        ("http://[::1]:8400", "http://[::1]:8400"),
+        ("https://console.example.test:80", "https://console.example.test:80"),
+    ],
+)
+def test_public_url_is_kept_as_browsers_write_it(monkeypatch: pytest.MonkeyPatch, value: str, expected: str) -> None:
+    assert read(monkeypatch, PUBLIC_URL=value).public_url == expected
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_missing_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     with pytest.raises(ValidationError, match=name.lower()):
@@ -51,6 +64,8 @@ def test_missing_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) 
         ("SESSION_SECRET", "short"),
         ("PUBLIC_URL", "127.0.0.1:8400"),
         ("PUBLIC_URL", "http://127.0.0.1:8400/console"),
+        ("PUBLIC_URL", "http://somebody@127.0.0.1:8400"),
+        ("PUBLIC_URL", "http://127.0.0.1:8400#top"),
         ("API_URL", "ftp://127.0.0.1"),
         ("OIDC_ISSUER", "auth0"),
         ("EDITION", "other"),

@@ -7,9 +7,10 @@ import stat
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
+from bs4 import BeautifulSoup
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
@@ -282,6 +283,22 @@ def test_signing_out_goes_nowhere_else_and_then_does_nothing(provider: Provider,
     assert refused.status_code == 400
     assert "Location" not in refused.headers
     assert "code" in redirected_with(browser.get(authorize_path()))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_another_site_signs_nobody_out_without_asking(provider: Provider, method: str) -> None:
+    browser = provider.browser()
+    sign_in(browser)
+    path = "/oidc/logout?" + urlencode({"post_logout_redirect_uri": HOME, "state": "s"})
+    asked = browser.open(path, method=method, headers={"Sec-Fetch-Site": "cross-site"})
+    assert asked.status_code == 200
+    redirected_with(browser.get(authorize_path()))  # still signed in
+    form = BeautifulSoup(asked.text, "html.parser").select_one("form")
+    assert form is not None
+    fields = {str(field["name"]): str(field["value"]) for field in form.select("input")}
+    agreed = browser.post(str(form["action"]), data=fields, headers={"Sec-Fetch-Site": "same-origin"})
+    assert (agreed.status_code, agreed.headers["Location"]) == (303, HOME + "?state=s")
+    assert browser.get(authorize_path()).status_code == 200
 
 
 def test_signing_out_without_an_address_says_so(provider: Provider) -> None:
