@@ -8,7 +8,7 @@ from typing import Any
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Response, g, jsonify, request
+from flask import Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from api import log
@@ -87,6 +87,10 @@ def _answer_errors(app: APIFlask) -> None:
     def framework_error(error: HTTPError) -> Any:
         return _respond(_from_framework(error))
 
+    @app.errorhandler(RecursionError)
+    def nested_too_deeply(_error: RecursionError) -> Response:
+        return _respond(ApiError("json_invalid", "The body is nested too deeply. Send one flat JSON object."))
+
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Any:
         if isinstance(error, HTTPException):
@@ -112,6 +116,9 @@ def _respond(error: ApiError) -> Response:
     response = jsonify(error.body())
     response.status_code = error.status
     response.headers.update(error.headers)
+    if error.status == 405:
+        adapter = current_app.create_url_adapter(request)
+        response.headers["Allow"] = ", ".join(sorted(adapter.allowed_methods())) if adapter else ""
     return response
 
 

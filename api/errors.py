@@ -84,6 +84,9 @@ ERRORS: dict[str, ErrorKind] = {
     "upload_truncated": ErrorKind(
         400, _T.INVALID_REQUEST, "The file ended before its announced length; nothing was kept. Send it again."
     ),
+    "upload_too_slow": ErrorKind(
+        408, _T.INVALID_REQUEST, "The file came too slowly; nothing was kept. Send it again over a better connection."
+    ),
     "disk_full": ErrorKind(507, _T.UNAVAILABLE, "There is no room left for the file; nothing was kept. Free some."),
     "no_port_free": ErrorKind(
         503,

@@ -23,6 +23,9 @@ class UploadSettings(BaseSettings):
     upload_max_bytes: int = Field(
         default=5 * GIB, gt=0, description="The biggest file that may be put through a presigned URL, in bytes."
     )
+    upload_window_seconds: float = Field(
+        default=30.0, gt=0, description="An upload that brings less than 256 KiB in so many seconds is given up."
+    )
     log_level: str = Field(default="INFO", description="The least level that is logged: DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("log_level")

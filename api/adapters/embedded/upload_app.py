@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
-import time
+import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from api import log
+from api.adapters.embedded.patience import Patience
 from api.adapters.embedded.upload_store import FileUploads, PrefixGone
 from api.adapters.embedded.upload_urls import METHOD, UrlExpired, UrlInvalid, UrlSigner, parse_path
 from api.errors import ApiError
@@ -19,8 +19,8 @@ from api.ports import Clock
 if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream, StartResponse, WSGIEnvironment
 
-CHUNK_BYTES = 256 * 1024
-STALL_SECONDS = 60.0  # a client that sends nothing for so long is given up
+CHUNK_BYTES = 64 * 1024
+BYTES_PER_WINDOW = 4 * CHUNK_BYTES  # a client that sends less in a window is given up
 DRAIN_BYTES = 64 * 1024 * 1024  # so much of a refused body is still read, for the client to get its answer
 DRAIN_SECONDS = 5.0
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -28,25 +28,27 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 logger = log.get_logger("uploads")
 
 
-class Socket(Protocol):
-    """What is needed of a connection's socket."""
-
-    def gettimeout(self) -> float | None: ...
-    def settimeout(self, value: float | None, /) -> None: ...
-
-
 class _ClientGone(Exception):
-    """The connection ended or stalled in the middle of the body."""
+    """The connection ended in the middle of the body."""
 
 
 class UploadApp:
     """One file per signed URL."""
 
-    def __init__(self, files: FileUploads, signer: UrlSigner, clock: Clock, *, max_bytes: int) -> None:
+    def __init__(
+        self,
+        files: FileUploads,
+        signer: UrlSigner,
+        clock: Clock,
+        *,
+        max_bytes: int,
+        window_seconds: float,
+    ) -> None:
         self._files = files
         self._signer = signer
         self._clock = clock
         self._max_bytes = max_bytes
+        self._window_seconds = window_seconds
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; after a refusal some of its body is read and thrown away."""
@@ -93,24 +95,28 @@ class UploadApp:
         length = _content_length(environ)
         if length is not None and length > self._max_bytes:
             raise self._too_large()
+        patience = Patience(
+            environ.get("gunicorn.socket"), window_seconds=self._window_seconds, bytes_per_window=BYTES_PER_WINDOW
+        )
         try:
-            with _impatient(environ.get("gunicorn.socket")):
-                return self._files.put(target, self._limited(environ["wsgi.input"], length))
+            with patience:
+                return self._files.put(target, self._limited(environ["wsgi.input"], length, patience))
         except PrefixGone:
             raise ApiError("upload_url_invalid") from None
         except _ClientGone:
-            raise ApiError("upload_truncated") from None
+            raise ApiError("upload_too_slow" if patience.ran_out else "upload_truncated") from None
         except OSError as error:
             if error.errno in _NO_SPACE:
                 raise ApiError("disk_full") from None
             logger.error("upload_not_stored", exc_info=True)
             raise ApiError("internal_error") from None
 
-    def _limited(self, stream: InputStream, length: int | None) -> Iterator[bytes]:
+    def _limited(self, stream: InputStream, length: int | None, patience: Patience) -> Iterator[bytes]:
         """The body's pieces. Raises when it is longer than allowed or shorter than announced."""
         received = 0
         for piece in _pieces(stream, length):
             received += len(piece)
+            patience.received(len(piece))
             if received > self._max_bytes:
                 raise self._too_large()
             yield piece
@@ -125,7 +131,7 @@ def _content_length(environ: WSGIEnvironment) -> int | None:
     """The announced length; None for a chunked body, which ends by its own marks."""
     text = environ.get("CONTENT_LENGTH", "")
     if text:
-        if not text.isdigit():
+        if not (text.isascii() and text.isdigit()):
             raise ApiError("bad_request", "Content-Length isn't a number.")
         return int(text)
     if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
@@ -152,28 +158,14 @@ def _then_drain(body: bytes, environ: WSGIEnvironment) -> Iterator[bytes]:
     A connection closed on unread bytes is reset, and the reset may overtake the answer.
     """
     yield body
-    until = time.monotonic() + DRAIN_SECONDS
     drained = 0
+    patience = Patience(environ.get("gunicorn.socket"), window_seconds=DRAIN_SECONDS, bytes_per_window=math.inf)
     try:
-        with _impatient(environ.get("gunicorn.socket"), seconds=DRAIN_SECONDS):
-            while drained < DRAIN_BYTES and time.monotonic() < until:
+        with patience:
+            while drained < DRAIN_BYTES and not patience.ran_out:
                 piece = environ["wsgi.input"].read(CHUNK_BYTES)
                 if not piece:
                     return
                 drained += len(piece)
     except OSError:
         return
-
-
-@contextmanager
-def _impatient(socket: Socket | None, *, seconds: float = STALL_SECONDS) -> Iterator[None]:
-    """Reads from the connection fail after a silence, so that stalled clients don't hold all threads."""
-    if socket is None:
-        yield
-        return
-    before = socket.gettimeout()
-    socket.settimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.settimeout(before)

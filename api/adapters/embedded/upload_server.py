@@ -18,6 +18,7 @@ def create_upload_app(settings: UploadSettings) -> UploadApp:
         UrlSigner(settings.master_secret),
         SystemClock(),
         max_bytes=settings.upload_max_bytes,
+        window_seconds=settings.upload_window_seconds,
     )
 
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +28,8 @@ from tests.processes import wait_until
 from tests.unit.api.world import HandClock, settings_for
 
 MAX_BYTES = 1_000_000
+WINDOW_SECONDS = 1.5
+SERVER_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     settings = settings_for("postgresql://unused", data_dir)
     log = tmp_path_factory.mktemp("log") / "uploads.log"
     application = "api.adapters.embedded.upload_server:app"
-    with web(application, settings, log, VAKKA_API_UPLOAD_MAX_BYTES=str(MAX_BYTES)) as url:
+    with web(
+        application,
+        settings,
+        log,
+        VAKKA_API_UPLOAD_MAX_BYTES=str(MAX_BYTES),
+        VAKKA_API_UPLOAD_WINDOW_SECONDS=str(WINDOW_SECONDS),
+    ) as url:
         yield url, data_dir
     assert "Traceback" not in log.read_text()
     assert "signature" not in log.read_text()
@@ -137,6 +150,9 @@ def test_a_tampered_url_is_refused(store: Store, environment_id: UUID) -> None:
         url.replace(str(environment_id), str(other)),
         url.replace(urlsplit(url).path.rsplit("/", 1)[1], str(uuid4())),
         url.replace(expires, str(int(expires) + 1)),
+        url.replace(expires, "99999999999"),
+        url.replace(expires, f"0{expires}"),
+        url.replace(expires, f"+{expires}"),
         url.replace(signature, signature[:-1] + ("0" if signature[-1] != "0" else "1")),
         url.replace(signature, ""),
         url.split("&signature")[0],
@@ -205,6 +221,101 @@ def test_a_client_that_vanishes_leaves_nothing(store: Store, environment_id: UUI
     wait_until(lambda: bool(store.held()), what="the file to begin to arrive")
     connection.close()
     wait_until(lambda: store.held() == {}, what="the remains to be removed")
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "/{environment}%2f{upload}",
+        "/{environment}/../{environment}/{upload}",
+        "//{environment}/{upload}",
+        "/{environment}//{upload}",
+        "/{environment}/{upload}/",
+        "/{environment}/{upload}%00",
+        "/{environment}/{upload}/..",
+        "/{environment}/..%2f..%2fsecrets",
+        "/{environment}/.{upload}.x.arriving",
+        "/%2e%2e/{upload}",
+        "/{ENVIRONMENT}/{upload}",
+    ],
+)
+def test_a_signature_is_good_for_one_path_however_it_is_spelt(store: Store, environment_id: UUID, trick: str) -> None:
+    url = urlsplit(store.presign(environment_id))
+    environment, upload = url.path.strip("/").split("/")
+    path = trick.format(environment=environment, upload=upload, ENVIRONMENT=environment.upper())
+    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=10)
+    connection.request("PUT", f"{path}?{url.query}", body=b"x")
+    status = connection.getresponse().status
+    connection.close()
+    held = store.held()
+    if status == 200:  # another spelling of the very same path
+        assert held == {f"{environment}/{upload}": b"x"}
+    else:
+        assert status in {400, 403, 404}
+        assert held == {}
+    assert {path.name for path in store.folder.parent.iterdir()} == {"uploads"}
+
+
+def test_two_files_put_to_one_url_at_once_are_never_mixed(store: Store, environment_id: UUID) -> None:
+    url = store.presign(environment_id)
+    contents = [bytes([number]) * 900_000 for number in range(6)]
+    with ThreadPoolExecutor(len(contents)) as pool:
+        answers = list(pool.map(lambda content: requests.put(url, data=content, timeout=30).status_code, contents))
+    assert answers == [200] * len(contents)
+    [held] = store.held().values()
+    assert held in contents
+
+
+def test_a_file_put_again_takes_the_place_of_the_first_whole(store: Store, environment_id: UUID) -> None:
+    url = store.presign(environment_id)
+    for content in (b"first, and longer", b"second"):
+        assert requests.put(url, data=content, timeout=10).status_code == 200
+        assert list(store.held().values()) == [content]
+
+
+def test_a_file_of_no_stated_length_is_refused(store: Store, environment_id: UUID) -> None:
+    url = urlsplit(store.presign(environment_id))
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=10) as connection:
+        connection.sendall(f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, json.loads(answer.read())["error"]["code"]) == (400, "bad_request")
+    assert store.held() == {}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_clients_that_trickle_do_not_keep_others_out(store: Store, environment_id: UUID, chunked: bool) -> None:
+    length = "Transfer-Encoding: chunked" if chunked else "Content-Length: 500000"
+    crumb = b"1\r\nx\r\n" if chunked else b"x"
+    tricklers = []
+    for _ in range(SERVER_THREADS):
+        url = urlsplit(store.presign(environment_id))
+        connection = socket.create_connection((url.hostname or "", url.port or 0), timeout=10)
+        connection.sendall(f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n".encode() + crumb)
+        tricklers.append(connection)
+    ended = threading.Event()
+
+    def trickle() -> None:
+        while not ended.wait(WINDOW_SECONDS / 5):
+            for connection in tricklers:
+                with suppress(OSError):
+                    connection.sendall(crumb)
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    try:
+        began = time.monotonic()
+        assert requests.put(store.presign(environment_id), data=b"rows", timeout=30).status_code == 200
+        assert time.monotonic() - began < 4 * WINDOW_SECONDS
+        answer = http.client.HTTPResponse(tricklers[0])
+        answer.begin()
+        assert (answer.status, json.loads(answer.read())["error"]["code"]) == (408, "upload_too_slow")
+    finally:
+        ended.set()
+        thread.join()
+        for connection in tricklers:
+            connection.close()
+    wait_until(lambda: list(store.held().values()) == [b"rows"], what="the remains to be removed")
 
 
 def test_an_environment_that_is_gone_takes_no_file_and_gets_no_folder(store: Store, environment_id: UUID) -> None:

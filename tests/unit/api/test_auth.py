@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 from uuid import uuid4
 
@@ -39,12 +40,25 @@ def refused(world: World, headers: dict[str, str]) -> bool:
         {"iat": 4_000_000_000, "exp": 4_000_000_060},
         {"exp": 4_000_000_000},
         {"iat": "now"},
+        {"iat": True},
+        {"iat": -1, "exp": True},
+        {"sub": 5},
+        {"act": 5},
+        {"act": ["a"]},
+        {"iss": ["mission_control"]},
+        {"aud": ["somebody"]},
         *({name: None} for name in ("iss", "aud", "sub", "act", "iat", "exp", "jti")),
     ],
 )
 def test_a_token_with_a_wrong_or_missing_claim_is_refused(world: World, changes: dict[str, Any]) -> None:
     token = console_token(team_id=uuid4(), account_id=uuid4(), now=world.clock.now(), **changes)
     assert refused(world, bearer(token))
+
+
+@pytest.mark.parametrize("claims", [b"[" * 5000, b"5", b"{", b'{"iss": "agent", "sub": {}}', b"\xff", b""])
+def test_a_token_with_claims_that_are_no_object_is_refused(world: World, claims: bytes) -> None:
+    head = base64.urlsafe_b64encode(b'{"alg": "HS256"}').decode()
+    assert refused(world, bearer(f"{head}.{base64.urlsafe_b64encode(claims).rstrip(b'=').decode()}.x"))
 
 
 def test_a_token_signed_with_another_secret_is_refused(world: World) -> None:
@@ -111,6 +125,21 @@ def test_an_agent_cannot_speak_for_another_environment(world: World) -> None:
     )
     response = world.client.post(f"/v1/environments/{other}/uploads", headers=bearer(forged))
     assert response.status_code == 401
+
+
+def test_the_console_cannot_speak_as_an_agent_with_its_own_secret(world: World) -> None:
+    environment_id = world.running_environment()
+    now = int(world.clock.now().timestamp())
+    claims = {"iss": "agent", "aud": "api", "sub": environment_id, "iat": now, "exp": now + 60, "jti": "1"}
+    token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(CONSOLE_SECRET))
+    assert refused(world, bearer(token))
+
+
+def test_an_agents_token_is_no_leave_for_another_teams_environment(world: World) -> None:
+    environment_id = world.running_environment()
+    path = f"/v1/environments/{environment_id}/uploads"
+    assert world.call("POST", path, team_id=uuid4()).status_code == 404
+    assert world.call("POST", path).status_code == 201
 
 
 def test_secrets_of_agents_differ_and_come_from_the_master_secret() -> None:

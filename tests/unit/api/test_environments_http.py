@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from api import log
 from api.errors import ERRORS
 from tests.unit.api.world import World, body
 
@@ -190,3 +191,35 @@ def test_without_a_free_port_nothing_is_begun_and_the_answer_says_when_to_come_b
     assert code_of(response) == "no_port_free"
     assert int(response.headers["Retry-After"]) > 0
     assert len(world.rows("select * from environments")) == ports
+
+
+def test_a_body_nested_too_deeply_is_refused(world: World) -> None:
+    response = world.call("POST", "/v1/environments", data="[" * 20_000, content_type="application/json")
+    assert (response.status_code, body(response)["error"]["code"]) == (400, "json_invalid")
+
+
+def test_a_call_without_its_body_is_refused(world: World) -> None:
+    response = world.call("POST", "/v1/environments")
+    assert (response.status_code, body(response)["error"]["code"]) == (400, "bad_request")
+
+
+def test_a_wrong_method_is_answered_with_the_right_ones(world: World) -> None:
+    response = world.call("PATCH", "/v1/environments")
+    assert (response.status_code, body(response)["error"]["code"]) == (405, "method_not_allowed")
+    assert {"GET", "POST"} <= set(response.headers["Allow"].split(", "))
+
+
+def test_a_crash_of_ours_is_told_without_what_it_says(
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log.configure("INFO")
+    def crash(_port: object) -> None:
+        raise RuntimeError("row of a customer")
+
+    monkeypatch.setattr(world.ports.edge, "choose_port", crash)
+    response = world.call("POST", "/v1/environments", json={"name": "shop"})
+    assert (response.status_code, body(response)["error"]["code"]) == (500, "internal_error")
+    logged = capfd.readouterr().err
+    assert "request_crashed" in logged
+    assert "row of a customer" not in response.text + logged
+    assert world.rows("select * from environments") == []

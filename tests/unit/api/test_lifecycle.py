@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from api.adapters.embedded import files
+from api.domain.models import Failure
 from api.domain.states import OperationKind
 from api.errors import ApiError
 from api.lifecycle.create import CREATE
 from api.lifecycle.delete import DELETE
+from api.lifecycle.journal import Journal
 from api.lifecycle.outcomes import Done, Nap
 from api.lifecycle.requests import Requester, begin
+from api.lifecycle.runbooks import RUNBOOKS
 from api.store import environments
 from api.store.events import EventKind
+from api.store.migrate import NewerDatabase, migrate
 from tests.unit.api.world import World, body
 
 
@@ -123,3 +130,42 @@ def test_an_environment_has_one_operation_at_a_time(world: World) -> None:
             begin(connection, world.ports, requester, environment, OperationKind.CREATE, EventKind.CREATE_REQUESTED)
     assert (refused.value.code, refused.value.status) == ("operation_in_progress", 409)
     assert [str(row["id"]) for row in world.rows("select id from operations")] == [operation_id]
+
+
+def test_a_delete_and_a_failing_create_do_not_wait_for_each_other(world: World) -> None:
+    environment_id, operation_id = world.ask_for()
+    runbook = RUNBOOKS[OperationKind.CREATE]
+    with world.connect() as deleting, world.connect() as working, deleting.transaction():
+        environment = environments.lock_of_team(deleting, world.team_id, UUID(environment_id))
+        assert environment is not None
+        working.execute("set lock_timeout = '2s'")
+        journal = Journal(working, UUID(operation_id))
+        journal.fail(runbook.steps[0], Failure("provider_refused", "no"), environment, world.clock.now())
+    assert world.operation(operation_id)["error"]["code"] == "provider_refused"
+
+
+def test_a_database_of_a_newer_version_is_left_alone(world: World) -> None:
+    with world.connect() as connection:
+        connection.execute("insert into migrations (name) values ('9999_to_come.sql')")
+    with pytest.raises(NewerDatabase, match=r"9999_to_come\.sql"):
+        migrate(world.settings.database_url)
+
+
+def test_units_hold_no_path_of_the_machine(world: World) -> None:
+    world.running_environment()
+    [unit] = world.data_dir.glob("instances/*/unit.json")
+    assert str(world.data_dir) not in unit.read_text()
+    assert (world.data_dir / json.loads(unit.read_text())["data_dir"]).is_dir()
+
+
+def test_an_instances_folder_is_durable_before_its_step_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    real = files.sync_folder
+
+    def sync(folder: Path) -> None:
+        synced.append(folder.name)
+        real(folder)
+
+    monkeypatch.setattr("api.adapters.embedded.processes.sync_folder", sync)
+    world.running_environment()
+    assert "instances" in synced
