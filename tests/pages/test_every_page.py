@@ -281,9 +281,11 @@ def test_without_its_database_the_console_says_so(settings: Settings, anna: Brow
     assert browser.open("/").status == 200
     assert cookie
     browser.client.set_cookie("vakka_console", cookie)
-    page = browser.open("/environments")
-    assert (page.status, page.heading) == (503, ERRORS["database_unavailable"].title)
-    assert page.response.headers["Retry-After"]
+    for address in ("/environments", "/", "/auth/sign-in", "/auth/callback?code=x&state=y"):
+        page = browser.open(address)
+        assert (page.status, page.heading) == (503, ERRORS["database_unavailable"].title), address
+        assert page.response.headers["Retry-After"]
+    assert Browser(app).open("/auth/sign-in").heading == ERRORS["database_unavailable"].title
     parts_of(app).database.close()
 
 
