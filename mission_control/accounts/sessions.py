@@ -29,6 +29,7 @@ from mission_control.store.database import Connection, Database
 logger = get_logger("sessions")
 
 COOKIE = "vakka_console"
+COOKIE_OVER_TLS = f"__Host-{COOKIE}"  # a name that browsers let no neighbouring host set
 _TOUCH_AFTER = timedelta(minutes=1)  # a page that polls must not write a row a second
 _WITHOUT_SESSION = ("/static/", "/health")
 
@@ -62,11 +63,12 @@ class SessionStore(SessionInterface):
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
+        self._cookie = COOKIE_OVER_TLS if settings.is_https else COOKIE
         self._key = hashlib.sha256(b"session id:" + settings.session_secret.get_secret_value().encode()).digest()
 
     def open_session(self, app: Flask, request: Request) -> ConsoleSession:  # noqa: ARG002  (Flask's signature)
         """The session of the request's cookie, or an empty one."""
-        id_ = request.cookies.get(COOKIE)
+        id_ = request.cookies.get(self._cookie)
         if not id_ or request.path.startswith(_WITHOUT_SESSION):
             return ConsoleSession()
         try:
@@ -82,7 +84,9 @@ class SessionStore(SessionInterface):
         """Write what changed and tell the browser its new id, if there is one."""
         assert isinstance(session, ConsoleSession)  # noqa: S101  (open_session makes no other)
         if session.ended:
-            response.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax", secure=self._settings.is_https)
+            response.delete_cookie(
+                self._cookie, path="/", httponly=True, samesite="Lax", secure=self._settings.is_https
+            )
             return
         if session.modified and session.is_readable:
             with self._database.transaction() as connection:
@@ -95,7 +99,7 @@ class SessionStore(SessionInterface):
                     )
         if session.set_cookie:
             response.set_cookie(
-                COOKIE,
+                self._cookie,
                 session.set_cookie,
                 path="/",
                 httponly=True,

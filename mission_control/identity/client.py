@@ -17,7 +17,7 @@ import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.base_client.errors import MismatchingStateError
 from authlib.integrations.flask_client import OAuth
-from flask import Flask, request
+from flask import Flask, request, session
 from joserfc.errors import JoseError
 from werkzeug.wrappers import Response
 
@@ -33,6 +33,7 @@ SIGNATURES = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 _DENIED = {"access_denied", "login_required", "consent_required", "interaction_required", "account_selection_required"}
 _PROVIDER_BUSY = {"temporarily_unavailable", "server_error"}
 _LONGEST_EMAIL = 254
+MOST_BEGUN = 5
 
 
 class IdentityClient:
@@ -59,7 +60,8 @@ class IdentityClient:
         with self._errors_as_pages():
             self._load_metadata()
             answer: Response = self._provider.authorize_redirect(self._settings.callback_url)
-            return answer
+        _forget_oldest_sign_ins()
+        return answer
 
     def complete(self) -> Identity:
         """Who has come back from the provider with this request.
@@ -132,6 +134,13 @@ class IdentityClient:
         except (JoseError, ValueError, TypeError, KeyError, RuntimeError) as error:
             logger.warning("sign_in_failed", reason=type(error).__name__)
             raise ConsoleError("sign_in_failed") from error
+
+
+def _forget_oldest_sign_ins() -> None:
+    """Keep what the last few tabs have begun, so that nobody makes their session grow without end."""
+    begun = sorted((key for key in session if key.startswith("_state_")), key=lambda key: session[key]["exp"])
+    for key in begun[:-MOST_BEGUN]:
+        session.pop(key)
 
 
 def _refuse_errors_of_the_provider(error: str | None) -> None:

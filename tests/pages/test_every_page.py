@@ -22,6 +22,7 @@ from mission_control.settings import Settings
 from tests.pages.browser import HTMX, Browser, Page
 from tests.pages.conftest import parts_of
 from tests.pages.fake_control_plane import FakeControlPlane, error
+from tests.pages.states import add_states
 from tests.pages.test_environments import events, team_of
 
 POLICY = (
@@ -32,24 +33,16 @@ POLICY = (
 
 def every_page(browser: Browser, parts: Parts, control_plane: FakeControlPlane) -> Iterator[tuple[str, Page]]:
     """Each page in each of its states."""
-    control_plane.moves = False
     team = team_of(parts)
     yield "landing", Browser(browser.client.application).open("/")
     yield "empty list", browser.open("/environments")
     yield "form", browser.open("/environments/new")
     yield "wrong form", browser.submit(browser.open("/environments/new"), "/environments/new", name="")
-    creating = control_plane.add(team, "creating", "creating")
-    control_plane.move(control_plane.begin(creating, "create"))
-    failed = control_plane.add(team, "failed", "creating")
-    control_plane.begin(failed, "create")
-    control_plane.fail(failed, "It did not work.")
-    running = control_plane.add(team, "running")
-    deleting = control_plane.add(team, "deleting")
-    control_plane.begin(deleting, "delete")
+    states = add_states(control_plane, team)
     yield "list", browser.open("/environments")
-    for environment in (creating, failed, running, deleting):
-        yield environment["name"], browser.open(f"/environments/{environment['id']}")
-    address = f"/environments/{running['id']}"
+    for name, environment in states.named().items():
+        yield name, browser.open(f"/environments/{environment['id']}")
+    address = f"/environments/{states.running['id']}"
     yield "revealed", browser.submit(browser.open(address), f"{address}/keys/read_write/reveal")
     yield "delete", browser.open(f"{address}/delete")
     yield "wrong delete", browser.submit(browser.open(f"{address}/delete"), f"{address}/delete", name="x")
@@ -146,7 +139,10 @@ def test_static_files_may_be_kept_because_their_addresses_change(anna: Browser) 
 def test_over_https_the_cookie_is_secure_and_hsts_is_sent(settings: Settings) -> None:
     app = create_app(settings.model_copy(update={"public_url": "https://localhost"}))
     response = app.test_client().get("/auth/sign-in", base_url="https://localhost")
-    assert "Secure" in response.headers["Set-Cookie"]
+    cookie = response.headers["Set-Cookie"].split("; ")
+    assert cookie[0].startswith("__Host-vakka_console=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie)
+    assert not [part for part in cookie if part.startswith("Domain")]
     assert response.headers["Strict-Transport-Security"].startswith("max-age=31536000")
     parts_of(app).database.close()
 

@@ -158,6 +158,16 @@ def test_sign_ins_begun_in_two_tabs_end_signed_in(visitor: Browser, provider: Fa
     assert provider.tokens_given == 1
 
 
+def test_sign_ins_that_are_only_begun_do_not_pile_up(visitor: Browser, parts: Parts) -> None:
+    callbacks = [visitor.ask_provider() for _ in range(7)]
+    with parts.database.transaction() as connection:
+        row = connection.execute("select data from session").fetchone()
+    assert row is not None
+    assert len([key for key in row["data"] if key.startswith("_state_")]) == 5
+    refused(visitor.come_back(callbacks[0]), 400, "sign_in_expired")
+    assert visitor.come_back(callbacks[2]).status == 303
+
+
 def test_code_of_another_person_cannot_be_put_into_a_sign_in(app: Flask, visitor: Browser, parts: Parts) -> None:
     theirs = parse_qs(urlsplit(Browser(app).ask_provider()).query)["code"][0]
     mine = parse_qs(urlsplit(visitor.ask_provider()).query)["state"][0]
