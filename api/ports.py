@@ -109,7 +109,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class PresignedUpload:
-    """Leave to put one file, once, for a while."""
+    """Leave to put one file for a while; put again meanwhile, it takes the place of the first."""
 
     upload_id: UUID
     url: str

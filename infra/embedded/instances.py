@@ -104,16 +104,17 @@ class Instances:
         process = self._running.get(name)
         told: str | None = None
         if process is None:
+            # Told before the unit is read: who takes it back after that doesn't find an older "stopped".
+            self._write_status(name, "starting", None)
             try:
                 process = self._running[name] = self._start(name)
             except FileNotFoundError:
                 return None  # taken back while we looked
             except CannotRun as obstacle:
-                self._write_status(name, "starting", None)
                 return self._tell_once(name, str(obstacle))
             self._told.pop(name, None)
         elif process.watch():
-            told = self._tell_end(name, process)
+            told = process.tell_end()
         self._write_status(name, _state(process), process)
         return told
 
@@ -153,10 +154,6 @@ class Instances:
                 f"The database of environment {unit.environment_id} can't be started: {error.strerror}. It is tried on."
             ) from error
         return process
-
-    def _tell_end(self, name: str, process: SupervisedProcess) -> str | None:
-        told = process.tell_end()
-        return f"The database of instance {name} {told}" if told else None
 
     def _tell_once(self, name: str, text: str) -> str | None:
         if self._told.get(name) == text:

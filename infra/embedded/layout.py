@@ -14,6 +14,7 @@ from infra.embedded.errors import CannotStart
 
 FORMAT = 1
 LONGEST_PATH_BYTES = 700
+OWNER_VARIABLE = "VAKKA_STARTED_FOR"  # names the data directory in the environment of all that is started for it
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from infra.embedded.errors import CannotStart
+from infra.embedded.layout import OWNER_VARIABLE
 
 SUPERUSER = "vakka"
 ACCOUNTS_FOR_ROOT = ("vakka", "postgres", "nobody")
@@ -125,6 +126,7 @@ class PostgresServer:
             text=True,
             check=False,
             cwd="/",
+            env={**os.environ, OWNER_VARIABLE: str(self.data_dir.parent)},
             start_new_session=True,  # a Ctrl-C is for us, who act on it when this is done
             user=self.account.uid if self.account else None,
             group=self.account.gid if self.account else None,

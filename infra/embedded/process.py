@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 
+from infra.embedded.layout import OWNER_VARIABLE
 from infra.embedded.postgres import Account
 
 FIRST_BACKOFF_SECONDS = 0.5
@@ -26,9 +27,9 @@ LONGEST_BACKOFF_SECONDS = 30.0
 STEADY_AFTER_SECONDS = 60.0  # a process that ran this long starts over with the shortest back-off
 CRASH_LOOP_AFTER = 5  # ends in a row, none of them of a steady process
 LOOK_SECONDS = 0.02
+LAST_WORDS_BYTES = 1000
 LOG_BYTES = 10 * 1024 * 1024  # a longer log is put aside at the next start
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-OWNER_VARIABLE = "VAKKA_STARTED_FOR"  # the data directory, in the environment of all that we start
 
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -37,7 +38,7 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 class ProcessSpec:
     """What to run. The repr names no environment variable: they carry secrets."""
 
-    name: str  # for people, and the name of its log
+    title: str  # for people: "The ... ended"
     command: list[str]
     log_file: Path
     owner: Path  # the data directory it works for
@@ -127,12 +128,12 @@ class SupervisedProcess:
 
     def tell_end(self) -> str | None:
         """What to tell people after its end; None when they have been told that it ends again and again."""
-        if self.ends_in_a_row < CRASH_LOOP_AFTER:
-            return f"ended and is started again: see {self.spec.log_file}"
-        if self.ends_in_a_row == CRASH_LOOP_AFTER:
-            pause = f"{LONGEST_BACKOFF_SECONDS:.0f} s"
-            return f"ends again and again; it is tried on, at least every {pause}: see {self.spec.log_file}"
-        return None
+        if self.ends_in_a_row > CRASH_LOOP_AFTER:
+            return None
+        what = "ended and is started again"
+        if self.in_crash_loop:
+            what = f"ends again and again, and is started again at least every {LONGEST_BACKOFF_SECONDS:.0f} s"
+        return f"The {self.spec.title} {what}. {_last_words(self.spec.log_file)}"
 
     def is_ready(self) -> bool:
         """Whether it runs and, where a check was given, answers."""
@@ -212,6 +213,19 @@ def _kill_group(group_id: int) -> None:
         os.killpg(group_id, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         return  # nobody is left, or (macOS says so) only the leader that waits to be reaped
+
+
+def _last_words(log_file: Path) -> str:
+    """The last line of a log when it is made for people, and where to read more."""
+    try:
+        with log_file.open("rb") as log:
+            log.seek(max(0, log_file.stat().st_size - LAST_WORDS_BYTES))
+            lines = log.read().decode(errors="replace").split("\n")
+    except OSError:
+        lines = []
+    words = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    told = f"It said: {words} " if words and not words.startswith("{") else ""
+    return f"{told}See {log_file}"
 
 
 def _put_long_log_aside(log_file: Path) -> None:

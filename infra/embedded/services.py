@@ -9,10 +9,10 @@ from pathlib import Path
 
 import requests
 
-from infra.embedded.layout import DataLayout
+from infra.embedded.layout import OWNER_VARIABLE, DataLayout
 from infra.embedded.ports import LOOPBACK, Ports
 from infra.embedded.postgres import PostgresServer
-from infra.embedded.process import OWNER_VARIABLE, ProcessSpec, inherited_environment
+from infra.embedded.process import ProcessSpec, inherited_environment
 from infra.embedded.secret_files import SecretFiles
 
 HEALTH_TIMEOUT_SECONDS = 2
@@ -37,7 +37,7 @@ class Plan:
 def postgres(plan: Plan, server: PostgresServer) -> ProcessSpec:
     """The embedded PostgreSQL; SIGINT is its fast, clean shutdown."""
     return ProcessSpec(
-        name="postgres",
+        title="program postgres",
         command=server.command,
         log_file=plan.layout.logs / "postgres.log",
         owner=plan.layout.root,
@@ -75,10 +75,11 @@ def services(plan: Plan) -> list[ProcessSpec]:
 def agent(
     plan: Plan, *, name: str, port: int, data_dir: Path, logs_dir: Path, environment: dict[str, str]
 ) -> ProcessSpec:
-    """The database of one environment."""
+    """The database of one environment; `name` is that of its log."""
     command = [sys.executable, "-m", "infra.embedded.cli", "agent", "serve"]
     command += ["--data", str(data_dir), "--logs", str(logs_dir), "--port", str(port), "--host", LOOPBACK]
-    return _spec(plan, name, command, environment, health_port=port)
+    title = f"database of environment {environment['VAKKA_AGENT_ENVIRONMENT_ID']}"
+    return _spec(plan, name, command, environment, health_port=port, title=title)
 
 
 def _web(plan: Plan, name: str, application: str, port: int, environment: dict[str, str]) -> ProcessSpec:
@@ -90,10 +91,16 @@ def _web(plan: Plan, name: str, application: str, port: int, environment: dict[s
 
 
 def _spec(
-    plan: Plan, name: str, command: list[str], environment: dict[str, str], health_port: int | None = None
+    plan: Plan,
+    name: str,
+    command: list[str],
+    environment: dict[str, str],
+    *,
+    health_port: int | None = None,
+    title: str | None = None,
 ) -> ProcessSpec:
     return ProcessSpec(
-        name=name,
+        title=title or f"program {name}",
         command=command,
         log_file=plan.layout.logs / f"{name}.log",
         owner=plan.layout.root,

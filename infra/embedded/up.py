@@ -180,7 +180,7 @@ class _Up:
         while True:
             for process in self._started:
                 if process.watch() and (told := process.tell_end()):
-                    warn(f"The program {process.spec.name} {told}")
+                    warn(told)
             self._keep_databases()
             self._stop.pause(LOOP_SECONDS)
 
@@ -232,4 +232,4 @@ def _embedded_server(options: UpOptions, password: str) -> PostgresServer:
 
 
 def _failure_of(spec: ProcessSpec, what_happened: str) -> str:
-    return f"The program {spec.name} {what_happened}: see {spec.log_file}"
+    return f"The {spec.title} {what_happened}: see {spec.log_file}"

@@ -38,7 +38,7 @@ def supervisor(layout: DataLayout, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
     def sleeping_agent(plan: services.Plan, *, name: str, **_rest: object) -> ProcessSpec:
         return ProcessSpec(
-            name=name,
+            title=name,
             command=[sys.executable, "-c", "import time; time.sleep(600)"],
             log_file=plan.layout.logs / f"{name}.log",
             owner=plan.layout.root,
