@@ -227,7 +227,7 @@ class Database:
             commit = prepare(self._seen.view)
             payload = encode(commit)
             number = self._state.commit_number + 1
-            end = self._log.append(number, payload)
+            end = self._append(number, payload)
             with self._state_lock:
                 if self._log.position < end:  # else a reader's thread was quicker and has taken it in already
                     self._log.position = end
@@ -235,6 +235,16 @@ class Database:
                     self._show()
             if self._state.dead_log_bytes > max(SMALLEST_CHECKPOINT_BYTES, end // 2):
                 self._checkpoint_if_possible()
+
+    def _append(self, number: int, payload: bytes) -> int:
+        """Append to the log; on a full disk after leaving out what was deleted. Raises AgentError."""
+        try:
+            return self._log.append(number, payload)
+        except AgentError as error:
+            if error.code != "disk_full" or not self._state.dead_log_bytes:
+                raise
+            self._checkpoint_if_possible()
+            return self._log.append(number, payload)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

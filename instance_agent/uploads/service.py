@@ -23,6 +23,8 @@ from instance_agent.uploads.ingest import NotSound, Stopped, Tally, ingest
 from instance_agent.uploads.states import CREATED, FINISHED, IN_PROGRESS, STARTED, UploadState, UploadStates
 
 REPORT_EVERY_SECONDS = 0.5
+MAY_PASS = {"disk_full": "The disk is full: free some space.", "storage_failed": "The disk refused a write."}
+"""Errors after which the same file may be read on, and what its client is told."""
 log = structlog.get_logger(__name__)
 
 
@@ -141,16 +143,18 @@ class Uploads:
         except NotSound as error:
             problem = str(error)
         except AgentError as error:
-            problem, can_go_on = error.message, error.code in ("disk_full", "storage_failed")
+            problem, can_go_on = MAY_PASS.get(error.code, error.message), error.code in MAY_PASS
         except Exception as error:  # noqa: BLE001 - or every look at the upload would start the same failure again
             log.error("upload_failed", error=type(error).__name__, places=place_of(error))
-            problem, can_go_on = "Something went wrong while the file was read. Trigger it again.", True
+            problem, can_go_on = "Something went wrong while the file was read.", True
         self._finish(reporter.state_after(tally), problem, can_go_on)
 
     def _finish(self, state: UploadState, problem: str | None, can_go_on: bool) -> None:
         progress = self._database.upload_progress(state.id)
         stored = progress.stored if progress else 0
-        if problem and stored:
+        if problem and can_go_on:
+            problem += f" {stored} rows of it are stored. Trigger it again, and it goes on behind them."
+        elif problem and stored:
             problem += f" {stored} rows of it were stored before."
         ended = msgspec.structs.replace(
             state, state=FINISHED, finished_at=time.time(), stored=stored, problem=problem, can_go_on=can_go_on

@@ -301,21 +301,6 @@ def test_an_agent_without_keys_does_not_start(tmp_path: Path) -> None:
     assert "READ_WRITE_APIKEY" in refuses_to_start(tmp_path / "data", {})
 
 
-def test_damaged_data_is_refused_with_file_and_offset(tmp_path: Path) -> None:
-    data_dir = tmp_path / "data"
-    data_dir.mkdir()
-    database = Database.open(data_dir)
-    for _ in range(3):
-        database.delete_tables()
-    log = data_dir / "commit.log"
-    content = bytearray(log.read_bytes())
-    content[60] ^= 1
-    log.write_bytes(content)
-    said = refuses_to_start(data_dir)
-    assert str(log) in said
-    assert "byte 56" in said
-
-
 def test_what_is_answered_is_on_the_disk_in_both_formats(tmp_path: Path) -> None:
     with running_agent(tmp_path / "data") as agent:
         agent.call("PUT", "/api/v1/schema/t", {"columns": {"j": {"type": "Json"}, "d": {"type": "Decimal"}}})

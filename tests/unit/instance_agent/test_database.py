@@ -16,6 +16,7 @@ from instance_agent.errors import AgentError, RowInvalid, SchemaInvalid, TableNo
 from instance_agent.schema.parse import parse_database, parse_table
 from instance_agent.schema.rows import to_batch
 from instance_agent.schema.types import JsonValue, TableSchema
+from instance_agent.storage.commit_log import CommitLog
 
 COLUMNS: JsonValue = {"columns": {"n": {"type": "Int"}, "s": {"type": "String", "nullable": True}}}
 
@@ -164,6 +165,29 @@ def test_the_log_of_deleted_tables_is_given_back(tmp_path: Path, monkeypatch: py
     database.put_table("t", table())
     assert log.stat().st_size < 1_000
     assert Database.open(tmp_path).read_view().table("t").row_count == 0
+
+
+def test_on_a_full_disk_the_room_of_deleted_tables_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database.open(tmp_path)
+    for name in ("kept", "gone"):
+        database.put_table(name, table())
+        database.insert_rows(name, [{"n": 1, "s": "x" * 1000}] * 100)
+    size = (tmp_path / database_module.LOG_NAME).stat().st_size
+    append = CommitLog.append
+
+    def append_while_it_fits(log: CommitLog, number: int, payload: bytes) -> int:
+        if log.published + len(payload) > size + 200:
+            raise AgentError("disk_full")
+        return append(log, number, payload)
+
+    monkeypatch.setattr(CommitLog, "append", append_while_it_fits)
+    more: list[JsonValue] = [{"n": 2, "s": "y" * 1000}] * 50
+    with pytest.raises(AgentError, match="disk is full"):
+        database.insert_rows("kept", more)
+    database.delete_table("gone")
+    assert database.insert_rows("kept", more) == 50
+    assert database.read_view().table("kept").row_count == 150
+    assert Database.open(tmp_path).read_view().table("kept").row_count == 150
 
 
 def test_rows_of_an_upload_are_taken_once_and_only_by_their_table(tmp_path: Path) -> None:

@@ -171,7 +171,10 @@ def test_a_failure_nobody_thought_of_ends_the_upload_with_words(call: Caller, mo
     with monkeypatch.context() as broken:
         broken.setattr(agent_of(call).database, "insert_upload_rows", fail)
         upload_id, after = upload(call, gzip.compress(lines({"n": 1})))
-    assert after["errors"]["message"] == "Something went wrong while the file was read. Trigger it again."
+    assert after["errors"]["message"] == (
+        "Something went wrong while the file was read. "
+        "0 rows of it are stored. Trigger it again, and it goes on behind them."
+    )
     assert "a value of a row" not in (call.logs_dir / "debug.log").read_text()
     call("POST", f"/api/v1/data/t/file/{upload_id}")
     assert finish(call, upload_id)["status"]["completedCount"] == 1
@@ -295,7 +298,9 @@ def test_a_full_disk_ends_an_upload_and_triggering_again_goes_on(call: Caller, m
     with monkeypatch.context() as full:
         full.setattr(database, "insert_upload_rows", refuse_after_20)
         upload_id, after = upload(call, gzip.compress(b"".join(lines({"n": n}) for n in range(35))))
-    assert "disk is full" in after["errors"]["message"]
+    assert after["errors"]["message"] == (
+        "The disk is full: free some space. 20 rows of it are stored. Trigger it again, and it goes on behind them."
+    )
     assert after["status"]["completedCount"] == 20
     call("POST", f"/api/v1/data/t/file/{upload_id}")
     assert finish(call, upload_id)["errors"]["message"] == "Last 0 failing rows"
