@@ -14,16 +14,28 @@ from instance_agent.query.scope import FieldName, column_of
 from instance_agent.schema.types import ColumnType, JsonValue
 
 
-def sorted_rows(table: TableView, rows: NDArray[np.uint32], keys: tuple[SortKey, ...]) -> NDArray[np.uint32]:
-    """`rows` (increasing) in the order of the keys, the first one deciding first. Raises 400 for a bad key."""
+def sorted_rows(
+    table: TableView, rows: NDArray[np.uint32], keys: tuple[SortKey, ...], wanted: int
+) -> NDArray[np.uint32]:
+    """The first `wanted` of `rows` (increasing), or more, in the order of the keys, the first one deciding first.
+
+    Raises 400 for a bad key.
+    """
     if not keys:
         return rows
-    columns: list[NDArray[np.float64] | NDArray[np.int64] | NDArray[np.bool_]] = []
-    for key in reversed(keys):
-        values, absent = _comparable(table, rows, key)
-        columns.append(-values if key.descending else values)
-        columns.append(absent)
-    return rows[np.lexsort(columns)]
+    columns = [_ascending(table, rows, key) for key in keys]
+    if 0 < wanted < len(rows):
+        last = np.partition(columns[0], wanted - 1)[wanted - 1]
+        near = np.flatnonzero(columns[0] <= last)
+        rows, columns = rows[near], [column[near] for column in columns]
+    return rows[np.lexsort(columns[::-1])]
+
+
+def _ascending(table: TableView, rows: NDArray[np.uint32], key: SortKey) -> NDArray[np.float64]:
+    """Numbers that increase in the key's order, infinite for absent values."""
+    values, absent = _comparable(table, rows, key)
+    numbers = np.where(absent, np.inf, -values if key.descending else values)
+    return np.asarray(numbers, dtype=np.float64)
 
 
 def sort_value(table: TableView, keys: tuple[SortKey, ...], row: int) -> Hit:

@@ -39,6 +39,6 @@ def search(scope: Scope, query: Search) -> Page:
 
 
 def _page(table: TableView, rows: NDArray[np.uint32], query: Search, scope: Scope) -> NDArray[np.uint32]:
-    ordered = sorted_rows(table, rows, query.order)
+    ordered = sorted_rows(table, rows, query.order, query.slice.offset + query.slice.limit)
     scope.deadline.check()
     return ordered[query.slice.offset : query.slice.offset + query.slice.limit]
