@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from api.domain.keys import Access
@@ -106,17 +107,10 @@ def _insert_with_free_port(connection: Connection, ports: Ports, requester: Requ
     raise ApiError("no_port_free")
 
 
-def begin(
-    connection: Connection,
-    ports: Ports,
-    requester: Requester,
-    environment: Environment,
-    kind: OperationKind,
-    event: EventKind,
+def _new_operation(
+    environment: Environment, kind: OperationKind, requester: Requester, started_at: datetime
 ) -> Operation:
-    """Begin an operation: its row, its event and its job. Raises operation_in_progress beside a live one."""
-    now = ports.clock.now()
-    operation = Operation(
+    return Operation(
         id=uuid4(),
         environment_id=environment.id,
         kind=kind,
@@ -127,10 +121,23 @@ def begin(
         failed_step=None,
         failure=None,
         requested_by=requester.account_id,
-        started_at=now,
+        started_at=started_at,
         finished_at=None,
         completed=(),
     )
+
+
+def begin(
+    connection: Connection,
+    ports: Ports,
+    requester: Requester,
+    environment: Environment,
+    kind: OperationKind,
+    event: EventKind,
+) -> Operation:
+    """Begin an operation: its row, its event and its job. Raises operation_in_progress beside a live one."""
+    now = ports.clock.now()
+    operation = _new_operation(environment, kind, requester, now)
     try:
         operations.insert(connection, operation)
     except operations.AnotherAtWork:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import random
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -216,9 +218,44 @@ def _quietly(deed: Callable[[], None]) -> None:
         return
 
 
-def test_everything_comes_right_after_random_kills(product: Product) -> None:
-    seed = int(os.environ.get("VAKKA_TEST_SEED") or random.SystemRandom().randrange(1_000_000))
-    sys.stdout.write(f"VAKKA_TEST_SEED={seed}\n")
+@pytest.fixture
+def seed() -> int:
+    """Where randomness begins: printed, so that a history can be run again."""
+    chosen = int(os.environ.get("VAKKA_TEST_SEED") or random.SystemRandom().randrange(1_000_000))
+    sys.stdout.write(f"VAKKA_TEST_SEED={chosen}\n")
+    return chosen
+
+
+def test_a_start_that_is_broken_off_leaves_nothing_and_the_next_one_works(product: Product, seed: int) -> None:
+    moments = random.Random(seed)  # noqa: S311 - a history to replay, no secret
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+        process = subprocess.Popen(product.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert process.stdout is not None
+        with process.stdout as printed:
+            assert b"Vakka keeps everything in" in printed.readline()
+            time.sleep(moments.uniform(0, 4))
+            process.send_signal(number)
+            printed.read()
+        if number is signal.SIGKILL:
+            assert process.wait(timeout=30) == -number
+        else:
+            assert process.wait(timeout=30) == 0
+            assert_nothing_is_left(product)
+    product.start()
+    assert product.interrupt() == 0
+    assert_nothing_is_left(product)
+
+
+def test_output_that_nobody_reads_any_more_stops_everything(product: Product) -> None:
+    process = subprocess.Popen(product.command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert_nothing_is_left(product)
+
+
+def test_everything_comes_right_after_random_kills(product: Product, seed: int) -> None:
     product.start()
     control_plane = ControlPlane(product)
     keeper = control_plane.create("keeper")
