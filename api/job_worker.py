@@ -18,7 +18,7 @@ from uuid import UUID
 import psycopg
 import psycopg_pool
 from procrastinate import App, PsycopgConnector, RetryDecision
-from procrastinate.exceptions import ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 
@@ -95,6 +95,7 @@ class Worker:
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self._stop, working)
             logger.info("worker_started", concurrency=self._settings.worker_concurrency)
+            await self._sweep_soon()
             try:
                 await working
             except asyncio.CancelledError:
@@ -156,6 +157,13 @@ class Worker:
             logger.warning("operation_without_job_resumed", operation_id=str(operation_id))
         if dead_jobs:
             self._ring_in(0)
+
+    async def _sweep_soon(self) -> None:
+        """Sweep at start too: a machine that is off at the hour would never sweep."""
+        try:
+            await self._app.configure_task("sweep", queueing_lock="sweep").defer_async(timestamp=0)
+        except AlreadyEnqueued:
+            logger.info("sweep_waits_already")
 
     async def _sweep(self, timestamp: int) -> None:
         """Remove what has outlived its time."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections import Counter
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -133,3 +135,16 @@ def test_twelve_environments_at_once_with_a_worker_killed_now_and_then(world: Wo
         )
     assert len(world.rows("select * from journal")) == 12 * len(CREATE.steps)
     world.assert_rows_match_resources()
+
+
+def test_a_worker_sweeps_when_it_starts_whatever_the_hour(world: World, tmp_path: Path) -> None:
+    old = world.data_dir / "uploads" / str(uuid4()) / str(uuid4())
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"rows")
+    eight_days_ago = time.time() - 8 * 86_400
+    os.utime(old, (eight_days_ago, eight_days_ago))
+    for _ in range(2):
+        with worker(world.settings, tmp_path / "worker.log") as process:
+            wait_until(lambda: bool(process.events("swept")), what="the sweep")
+            assert "main Python module" not in process.text
+    assert not old.exists()
