@@ -1,8 +1,9 @@
 """How long a client may take. gunicorn's threads wait for ever, so a few silent clients would hold all of them.
 
-A request must be sent within START_SECONDS, plus a second for every SLOWEST_BYTES_PER_SECOND received: a steady client
-on a slow line is in time whatever it uploads, one that drips isn't. An answer must be fetched without pauses of
-more than SEND_SECONDS. Whoever is too slow finds the connection closed.
+A connection without a request holds a thread for IDLE_SECONDS. A request must be sent within START_SECONDS, plus a
+second for every SLOWEST_BYTES_PER_SECOND received: a steady client on a slow line is in time whatever it uploads, one
+that drips isn't. An answer must be fetched without pauses of more than SEND_SECONDS. Whoever is too slow finds the
+connection closed.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import struct
 import time
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
+IDLE_SECONDS = 0.05
 START_SECONDS = 15.0
 SLOWEST_BYTES_PER_SECOND = 8192
 SEND_SECONDS = 30
@@ -46,7 +48,7 @@ class PatientSocket(socket.socket):
         return part
 
 
-class PatientWorker(ThreadWorker):  # type: ignore[misc]
+class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]
     """gunicorn's threaded worker with patience that ends."""
 
     def handle(self, conn: Any) -> object:
@@ -54,5 +56,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         if not isinstance(conn.sock, PatientSocket):
             conn.sock = PatientSocket(fileno=conn.sock.detach())
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
+        if not conn.initialized and not conn.wait_for_data(IDLE_SECONDS):
+            return gthread._DEFER  # back to the poller, which waits without a thread
         conn.sock.begin()
         return super().handle(conn)

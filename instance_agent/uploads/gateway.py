@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -16,7 +16,7 @@ class PreparedUpload:
     """Where a client may PUT one file."""
 
     id: UUID
-    url: str
+    url: str = field(repr=False)  # whoever knows it may put a file there
     expires_at: datetime  # the URL's end, UTC
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,12 @@ def test_nothing_of_a_request_that_is_no_http_is_printed_or_logged(tmp_path: Pat
     everything = b"".join(path.read_bytes() for path in [output, *(tmp_path / "logs").iterdir()])
     assert b"secret" not in everything
     assert READ_WRITE_KEY.encode() not in everything
+
+
+def test_connections_without_a_request_keep_nobody_waiting(tmp_path: Path) -> None:
+    with agent_with_output(tmp_path) as (port, _), ExitStack() as idle:
+        for _ in range(40):
+            idle.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+        started = time.monotonic()
+        assert requests.get(f"http://127.0.0.1:{port}/health", timeout=10).ok
+        assert time.monotonic() - started < 3

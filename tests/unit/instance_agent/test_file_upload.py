@@ -325,6 +325,12 @@ def test_an_upload_url_is_good_for_one_path_and_twenty_minutes(call: Caller) -> 
     assert (answer.status_code, json.loads(answer.get_data())["error"]) == (403, "upload_url_expired")
 
 
+def test_a_signed_url_is_in_no_repr(call: Caller) -> None:
+    prepared = agent_of(call).uploads.prepare("t", "http://127.0.0.1:1")
+    assert "signature=" in prepared.url
+    assert prepared.url not in repr(prepared)
+
+
 def test_nothing_can_be_read_or_listed_where_files_arrive(call: Caller) -> None:
     begun = start(call)
     put(call, begun["url"], gzip.compress(lines({"n": 1})))
