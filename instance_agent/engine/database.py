@@ -230,8 +230,8 @@ class Database:
             end = self._append(number, payload)
             with self._state_lock:
                 if self._log.position < end:  # else a reader's thread was quicker and has taken it in already
+                    self._apply(number, commit, len(payload))
                     self._log.position = end
-                    self._state.apply(number, commit, len(payload))
                     self._show()
             if self._state.dead_log_bytes > max(SMALLEST_CHECKPOINT_BYTES, end // 2):
                 self._checkpoint_if_possible()
@@ -290,7 +290,16 @@ class Database:
                     f"{self._log_path} is damaged before byte {record.end}: commit {record.commit_number} "
                     f"stands where commit {expected} belongs. Restore the data directory from a snapshot."
                 )
-            self._state.apply(record.commit_number, decode(record.payload), len(record.payload))
+            self._apply(record.commit_number, decode(record.payload), len(record.payload))
+
+    def _apply(self, number: int, commit: Commit, size: int) -> None:
+        """Take a commit into memory. When that fails, part of it may be in: then all of the log is read again."""
+        try:
+            self._state.apply(number, commit, size)
+        except BaseException:
+            self._state = State(self._log.header.base_commit)
+            self._log.rewind()
+            raise
 
     def _checkpoint_if_possible(self) -> None:
         try:

@@ -89,6 +89,10 @@ class CommitLog:
         here, there = os.fstat(self._descriptor), self.path.stat()
         return (here.st_ino, here.st_dev) != (there.st_ino, there.st_dev)
 
+    def rewind(self) -> None:
+        """Read from the first record again."""
+        self.position = fmt.HEADER_SIZE
+
     def read_on(self) -> Iterator[Record]:
         """The records published since `position`, which moves on when the next one is asked for.
 

@@ -11,10 +11,10 @@ import pytest
 from instance_agent.engine import database as database_module
 from instance_agent.engine.database import Database
 from instance_agent.engine.operations import UploadProgress
-from instance_agent.engine.tables import ReadView
+from instance_agent.engine.tables import ReadView, TableData
 from instance_agent.errors import AgentError, RowInvalid, SchemaInvalid, TableNotFound
 from instance_agent.schema.parse import parse_database, parse_table
-from instance_agent.schema.rows import to_batch
+from instance_agent.schema.rows import RowBatch, to_batch
 from instance_agent.schema.types import JsonValue, TableSchema
 from instance_agent.storage.commit_log import CommitLog
 
@@ -188,6 +188,30 @@ def test_on_a_full_disk_the_room_of_deleted_tables_is_used(tmp_path: Path, monke
     assert database.insert_rows("kept", more) == 50
     assert database.read_view().table("kept").row_count == 150
     assert Database.open(tmp_path).read_view().table("kept").row_count == 150
+
+
+@pytest.mark.parametrize("own_commit", [True, False])
+def test_a_commit_that_did_not_fit_into_memory_is_read_again_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_commit: bool
+) -> None:
+    database, other = Database.open(tmp_path), Database.open(tmp_path)
+    database.put_table("t", table())
+    database.insert_rows("t", [{"n": 0}])
+    database.checkpoint()
+    assert rows_of(database.read_view()) == [0]
+
+    def append_half(self: TableData, batch: RowBatch) -> None:
+        self.columns["n"].extend(batch.columns["n"])
+        raise MemoryError
+
+    if not own_commit:
+        other.insert_rows("t", [{"n": 1}])
+    with monkeypatch.context() as scarce, pytest.raises(MemoryError):
+        scarce.setattr(TableData, "append", append_half)
+        database.insert_rows("t", [{"n": 1}])
+    assert rows_of(database.read_view()) == [0, 1]
+    assert database.insert_rows("t", [{"n": 2}]) == 1
+    assert rows_of(database.read_view()) == rows_of(other.read_view()) == [0, 1, 2]
 
 
 def test_rows_of_an_upload_are_taken_once_and_only_by_their_table(tmp_path: Path) -> None:
