@@ -25,6 +25,7 @@ from instance_agent.schema.types import DatabaseSchema, TableSchema
 
 UPLOADS_REMEMBERED_SECONDS = 30 * 86_400
 CHECKPOINT_ROWS = 10_000
+CHECKPOINT_BYTES = 64 * 1024 * 1024
 
 SchemaOperation = PutTable | DropTables | PutColumn | DropColumn | RenameTable | CopyTable
 
@@ -90,13 +91,19 @@ class State:
         for name, data in sorted(self.tables.items()):
             yield Commit([PutTable(name, render_table(data.schema), data.made_by_commit)])
             count = data.row_count
-            for start in range(0, count, CHECKPOINT_ROWS):
-                end = min(count, start + CHECKPOINT_ROWS)
+            step = self._rows_per_record(name, count)
+            for start in range(0, count, step):
+                end = min(count, start + step)
                 columns = {column: list(islice(cells, start, end)) for column, cells in data.columns.items()}
                 yield Commit([insert(name, RowBatch(end - start, columns))])
         recent = [upload for upload in self.uploads.values() if upload.at > now - UPLOADS_REMEMBERED_SECONDS]
         if recent:
             yield Commit([*recent])
+
+    def _rows_per_record(self, table: str, count: int) -> int:
+        """So many rows of the table that a checkpoint's records stay small, by what its rows took in the log so far."""
+        fitting = count * CHECKPOINT_BYTES // max(1, self.log_bytes[table])
+        return max(1, min(CHECKPOINT_ROWS, fitting))
 
     def _put(self, data: TableData, *, log_bytes: int) -> None:
         self._drop(data.name)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from instance_agent.engine import database as database_module
+from instance_agent.engine import state as state_module
 from instance_agent.engine.database import Database
 from instance_agent.engine.operations import UploadProgress
 from instance_agent.engine.tables import ReadView, TableData
@@ -165,6 +166,17 @@ def test_the_log_of_deleted_tables_is_given_back(tmp_path: Path, monkeypatch: py
     database.put_table("t", table())
     assert log.stat().st_size < 1_000
     assert Database.open(tmp_path).read_view().table("t").row_count == 0
+
+
+def test_a_checkpoint_of_large_rows_has_small_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database.open(tmp_path)
+    database.put_table("t", table())
+    database.insert_rows("t", [{"n": n, "s": "x" * 1000} for n in range(100)])
+    monkeypatch.setattr(state_module, "CHECKPOINT_BYTES", 10_000)
+    database.checkpoint()
+    sizes = [len(record.payload) for record in CommitLog(tmp_path / database_module.LOG_NAME).read_on()]
+    assert max(sizes) < 12_000
+    assert rows_of(Database.open(tmp_path).read_view()) == list(range(100))
 
 
 def test_on_a_full_disk_the_room_of_deleted_tables_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
