@@ -63,11 +63,6 @@ class DataLayout:
         """Held by the one supervisor of this folder."""
         return self.root / "lock"
 
-    @property
-    def format_file(self) -> Path:
-        """The number of the layout that all this is in."""
-        return self.root / "format"
-
     def create(self) -> None:
         """Have all folders, closed to other users; root's may be passed through, by PostgreSQL's account.
 
@@ -89,17 +84,40 @@ class DataLayout:
 
     def require_known_format(self) -> None:
         """Note the format in a new data directory. Raises CannotStart when another version has noted another."""
-        with usable(self.root):
-            if not self.format_file.exists():
-                unfinished = self.format_file.with_suffix(".unfinished")
-                unfinished.write_text(f"{FORMAT}\n")
-                unfinished.replace(self.format_file)
-            found = self.format_file.read_text().strip()
+        found = self._noted("format", str(FORMAT))
         if found != str(FORMAT):
             raise CannotStart(
                 f"The data directory {self.root} has format {found or 'unknown'}, and this version of Vakka knows "
                 f"{FORMAT} only. Start the version that wrote it, or choose another directory with --data DIR."
             )
+
+    def require_database(self, *, embedded: bool) -> None:
+        """Note which kind of database a new data directory goes with. Raises CannotStart when it goes with the other.
+
+        With another database everything would start, and every environment seem to be gone.
+        """
+        wanted = "embedded" if embedded else "other"
+        if self._noted("database", wanted) == wanted:
+            return
+        if embedded:
+            raise CannotStart(
+                f"The data directory {self.root} goes with the PostgreSQL server that DATABASE_URL named, and it isn't "
+                "set now. Set it as before, or choose another directory with --data DIR."
+            )
+        raise CannotStart(
+            f"The data directory {self.root} goes with its own embedded PostgreSQL, and DATABASE_URL names another "
+            "server. Unset DATABASE_URL, or choose another directory with --data DIR."
+        )
+
+    def _noted(self, name: str, value: str) -> str:
+        """What the file of this name says; in a new data directory it is made and says `value`."""
+        file = self.root / name
+        with usable(self.root):
+            if not file.exists():
+                unfinished = file.with_suffix(".unfinished")
+                unfinished.write_text(f"{value}\n")
+                unfinished.replace(file)
+            return file.read_text().strip()
 
 
 @contextmanager

@@ -90,6 +90,7 @@ def run(options: UpOptions) -> None:
                 require_free(options.ports, with_postgres=options.database_url is None)
                 if options.database_url is not None:
                     other_database.require_usable(options.database_url)
+                layout.require_database(embedded=options.database_url is None)
                 with usable(layout.root):
                     up = _Up(options, stop)
                 up.run()

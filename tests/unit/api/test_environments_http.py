@@ -213,6 +213,7 @@ def test_a_crash_of_ours_is_told_without_what_it_says(
     world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     log.configure("INFO")
+
     def crash(_port: object) -> None:
         raise RuntimeError("row of a customer")
 

@@ -130,10 +130,20 @@ def test_data_directory_of_another_format_is_refused_and_left_as_it_is(tmp_path:
     layout = DataLayout(tmp_path)
     layout.require_known_format()
     layout.require_known_format()
-    layout.format_file.write_text("2\n")
+    (tmp_path / "format").write_text("2\n")
     with pytest.raises(CannotStart, match="has format 2, and this version of Vakka knows 1 only"):
         layout.require_known_format()
-    assert layout.format_file.read_text() == "2\n"
+    assert (tmp_path / "format").read_text() == "2\n"
+
+
+def test_data_directory_is_not_started_with_another_kind_of_database_than_it_goes_with(tmp_path: Path) -> None:
+    for embedded, way_out in ((True, "Unset DATABASE_URL"), (False, "Set it as before")):
+        layout = DataLayout(tmp_path / str(embedded))
+        layout.create()
+        for _ in range(2):
+            layout.require_database(embedded=embedded)
+        with pytest.raises(CannotStart, match=f"{way_out}, or choose another directory"):
+            layout.require_database(embedded=not embedded)
 
 
 def test_folders_are_closed_to_others_whatever_the_umask(tmp_path: Path) -> None:
