@@ -7,6 +7,7 @@ import http.server
 import io
 import os
 import pwd
+import signal
 import socket
 import stat
 import subprocess
@@ -20,10 +21,11 @@ import pytest
 from psycopg import sql
 
 from infra.embedded import data_lock, other_database, postgres, secret_files, services
-from infra.embedded.errors import AlreadyRunning, CannotStart, PortTaken
+from infra.embedded.errors import AlreadyRunning, CannotStart, PortTaken, StopRequested
 from infra.embedded.layout import DataLayout
 from infra.embedded.ports import Ports, require_free
 from infra.embedded.postgres import Account, PostgresServer
+from infra.embedded.up import StopSignal
 from tests.processes import free_port, reachable_dir
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -307,3 +309,19 @@ def test_initdb_that_fails_says_why_in_one_line_and_leaves_nothing(tmp_path: Pat
     with pytest.raises(CannotStart, match=r"data directory: PANIC: no space Mend that.*--data DIR"):
         server.initialise()
     assert list(tmp_path.iterdir()) == [bin_dir]
+
+
+@pytest.mark.parametrize(("before", "heeded"), [(signal.SIG_IGN, False), (signal.SIG_DFL, True)])
+def test_closed_terminal_stops_us_unless_nohup_said_otherwise(before: signal.Handlers, heeded: bool) -> None:
+    found = signal.signal(signal.SIGHUP, before)
+    try:
+        stop = StopSignal()
+        with stop.listening():
+            assert (signal.getsignal(signal.SIGHUP) != before) is heeded
+            if heeded:
+                signal.raise_signal(signal.SIGHUP)
+                with pytest.raises(StopRequested):
+                    stop.pause(0)
+        assert signal.getsignal(signal.SIGHUP) == before
+    finally:
+        signal.signal(signal.SIGHUP, found)
