@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.pages.fake_control_plane import FakeControlPlane
 from tests.pages.states import add_states
-from tests.pages.windows import OpenPage, team_of
+from tests.pages.windows import OpenPage, team_of, watch_a_creation
 
 pytestmark = pytest.mark.browser
 
@@ -112,10 +112,7 @@ def test_focus_stays_where_it_is_while_the_page_renews_itself(
     open_page: OpenPage, control_plane: FakeControlPlane
 ) -> None:
     page = open_page()
-    control_plane.moves = False
-    environment = control_plane.add(team_of(control_plane), "shop", "creating")
-    operation = control_plane.begin(environment, "create")
-    page.goto(f"/environments/{environment['id']}")
+    _, operation = watch_a_creation(page, control_plane)
     tab_to(page, "Delete…")
     control_plane.move(operation)
     expect(page.locator(".step.done")).to_have_count(1)

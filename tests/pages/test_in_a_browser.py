@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.pages.fake_control_plane import FakeControlPlane
-from tests.pages.windows import OpenPage, team_of
+from tests.pages.windows import OpenPage, team_of, watch_a_creation
 
 pytestmark = pytest.mark.browser
 
@@ -143,10 +143,7 @@ def test_slow_control_plane_is_asked_one_thing_at_a_time_and_the_page_gets_on(
     open_page: OpenPage, control_plane: FakeControlPlane
 ) -> None:
     page = open_page()
-    control_plane.moves = False
-    environment = control_plane.add(team_of(control_plane), "shop", "creating")
-    operation = control_plane.begin(environment, "create")
-    page.goto(f"/environments/{environment['id']}")
+    _, operation = watch_a_creation(page, control_plane)
     control_plane.delay_seconds = 0.8  # two calls for each look: longer than the pause between looks
     at_once: list[int] = [0]
     most: list[int] = [0]
@@ -170,10 +167,7 @@ def test_slow_control_plane_is_asked_one_thing_at_a_time_and_the_page_gets_on(
 
 def test_page_without_news_says_so_until_there_is_some(open_page: OpenPage, control_plane: FakeControlPlane) -> None:
     page = open_page()
-    control_plane.moves = False
-    environment = control_plane.add(team_of(control_plane), "shop", "creating")
-    control_plane.begin(environment, "create")
-    page.goto(f"/environments/{environment['id']}")
+    watch_a_creation(page, control_plane)
     page.route("**/progress**", lambda route: route.abort())
     expect(page.get_by_role("alert")).to_contain_text("has no news")
     page.unroute("**/progress**")
@@ -184,10 +178,7 @@ def test_environment_deleted_in_another_tab_ends_this_one_on_the_list(
     open_page: OpenPage, control_plane: FakeControlPlane
 ) -> None:
     page = open_page()
-    control_plane.moves = False
-    environment = control_plane.add(team_of(control_plane), "shop", "creating")
-    control_plane.begin(environment, "create")
-    page.goto(f"/environments/{environment['id']}")
+    environment, _ = watch_a_creation(page, control_plane)
     expect(page.get_by_role("heading", name="Creating the environment")).to_be_visible()
     deletion = control_plane.begin(environment, "delete")
     for _ in range(3):
@@ -256,10 +247,7 @@ def test_page_that_is_watched_asks_to_sign_in_when_the_session_has_ended(
     open_page: OpenPage, control_plane: FakeControlPlane
 ) -> None:
     page = open_page()
-    control_plane.moves = False
-    environment = control_plane.add(team_of(control_plane), "shop", "creating")
-    control_plane.begin(environment, "create")
-    page.goto(f"/environments/{environment['id']}")
+    watch_a_creation(page, control_plane)
     page.context.clear_cookies(name="vakka_console")
     with page.expect_navigation(url="**/environments/**"):  # by way of the provider, and back to the same page
         pass

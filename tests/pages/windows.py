@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
@@ -75,3 +75,12 @@ def is_ours(message: ConsoleMessage) -> bool:
 def team_of(control_plane: FakeControlPlane) -> str:
     """The team of whoever looked last."""
     return str(control_plane.claims[-1]["sub"])
+
+
+def watch_a_creation(page: Page, control_plane: FakeControlPlane) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Show the page of an environment that is being created and moves only when told; it and its operation."""
+    control_plane.moves = False
+    environment = control_plane.add(team_of(control_plane), "shop", "creating")
+    operation = control_plane.begin(environment, "create")
+    page.goto(f"/environments/{environment['id']}")
+    return environment, operation
