@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
 import signal
 import socket
@@ -14,12 +16,24 @@ from pathlib import Path
 
 from infra.embedded.postgres import PostgresServer, account_for_postgres, find_binaries
 
+FIRST_PORT, PORTS = 10_000, 9_000
+_given = itertools.count(FIRST_PORT + os.getpid() * 37 % PORTS)
+
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on 127.0.0.1 that nobody listens on, and that this process has not been given before.
+
+    Below the ports that the system hands out to outgoing connections, so that none of these takes it meanwhile.
+    """
+    while True:
+        port = FIRST_PORT + (next(_given) - FIRST_PORT) % PORTS
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = 60) -> None:
