@@ -79,7 +79,7 @@ class Instances:
             del self._stopping[name]
         # Also those that a supervisor before us ran: whatever they say, nothing runs there now.
         for name in folders - declared - set(self._stopping):
-            self._write_status(name, "stopped", None)
+            self._write_status(name, "stopped")
         for name in set(self._written) - folders:
             del self._written[name]
         for name in set(self._told) - declared:
@@ -93,7 +93,7 @@ class Instances:
             process.request_stop()
         for name, process in processes.items():
             process.stop()
-            self._write_status(name, "stopped", process)
+            self._write_status(name, "stopped", restarts=process.restarts)
         self._running.clear()
         self._stopping.clear()
 
@@ -105,7 +105,7 @@ class Instances:
         told: str | None = None
         if process is None:
             # Told before the unit is read: who takes it back after that doesn't find an older "stopped".
-            self._write_status(name, "starting", None)
+            self._write_status(name, "starting")
             try:
                 process = self._running[name] = self._start(name)
             except FileNotFoundError:
@@ -115,7 +115,8 @@ class Instances:
             self._told.pop(name, None)
         elif process.watch():
             told = process.tell_end()
-        self._write_status(name, _state(process), process)
+        pid = process.pid  # looked at once: a process may end between two looks
+        self._write_status(name, _state(process, pid), pid, process.restarts)
         return told
 
     def _start(self, name: str) -> SupervisedProcess:
@@ -161,13 +162,12 @@ class Instances:
         self._told[name] = text
         return text
 
-    def _write_status(self, name: str, state: str, process: SupervisedProcess | None) -> None:
+    def _write_status(self, name: str, state: str, pid: int | None = None, restarts: int = 0) -> None:
         """Publish the state, atomically, when it has changed.
 
         A folder that is gone needs none; a disk without room gets it at a later look, and the reader sees by the
         process's id that what it reads is old.
         """
-        pid, restarts = (process.pid, process.restarts) if process else (None, 0)
         content = json.dumps({"state": state, "pid": pid, "restarts": restarts})
         if self._written.get(name) == content:
             return
@@ -180,7 +180,7 @@ class Instances:
         self._written[name] = content
 
 
-def _state(process: SupervisedProcess) -> str:
+def _state(process: SupervisedProcess, pid: int | None) -> str:
     if process.in_crash_loop:
         return "crash_loop"
-    return "running" if process.pid is not None else "starting"
+    return "running" if pid is not None else "starting"

@@ -18,7 +18,7 @@ from infra.embedded import instances, secret_files, services
 from infra.embedded.instances import Instances
 from infra.embedded.layout import DataLayout
 from infra.embedded.ports import Ports
-from infra.embedded.process import ProcessSpec
+from infra.embedded.process import ProcessSpec, SupervisedProcess
 from tests.processes import free_port, wait_until
 
 INSTANCE = "0b9f1d5e-7a53-4b5e-9d67-0f0c2f6a1d11"
@@ -214,6 +214,19 @@ def test_killed_database_comes_back(supervisor: Instances, layout: DataLayout) -
         what="another process",
     )
     assert status(folder)["restarts"] == 1
+
+
+def test_status_never_says_running_without_a_process(
+    supervisor: Instances, layout: DataLayout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = declare(layout)
+    supervisor.reconcile()
+    looks = iter([int(str(status(folder)["pid"]))])
+    # It ends between two looks: the first finds it, every later one doesn't.
+    monkeypatch.setattr(SupervisedProcess, "pid", property(lambda _: next(looks, None)))
+    for _ in range(3):
+        supervisor.reconcile()
+        assert (status(folder)["state"] == "running") == (status(folder)["pid"] is not None)
 
 
 def test_declared_databases_survive_a_stop_of_the_supervisor(supervisor: Instances, layout: DataLayout) -> None:
