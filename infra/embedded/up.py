@@ -1,7 +1,8 @@
 """`vakka up`: everything on one machine, in this order.
 
-hold the data directory -> end what a killed predecessor left -> ports free -> PostgreSQL -> tables up to date ->
-services -> databases of the environments -> (demo) -> watch until asked to stop -> stop in reverse order.
+hold the data directory -> it is of a known format -> end what a killed predecessor left -> ports free -> PostgreSQL
+(or the server that was named) -> tables up to date -> services -> databases of the environments -> (demo) -> watch
+until asked to stop -> stop in reverse order.
 """
 
 from __future__ import annotations

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from api.adapters.embedded.files import child, ids_in, provider_errors, remove_folder, sync_folder
+from api.adapters.embedded.files import child, provider_errors, remove_folder, sync_folder
 from api.adapters.embedded.layout import Layout
 from api.adapters.embedded.upload_urls import METHOD, UploadTarget, UrlSigner
 from api.ports import Clock, Presence, PresignedUpload
@@ -71,11 +71,6 @@ class FileUploads:
             if self._layout.uploads.exists():
                 remove_folder(self._layout.uploads, environment_id)
         return Presence.GONE
-
-    def list_prefixes(self) -> Collection[UUID]:
-        """The environments that have a folder."""
-        with provider_errors():
-            return ids_in(self._layout.uploads)
 
     def remove_older_than(self, moment: float) -> int:
         """Remove files last written before this Unix time; returns how many."""
