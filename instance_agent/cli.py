@@ -41,3 +41,36 @@ def serve(data_dir: Path, logs_dir: Path, port: int, host: str, workers: int) ->
     except CannotServe as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+
+
+@agent.command()
+@click.option("--data", "data_dir", type=FOLDER, required=True, help="Folder of the database.")
+def check(data_dir: Path) -> None:
+    """Prove that the database in --data is whole, and say what it takes on the disk.
+
+    Changes nothing, and may run while the database is served. Ends with status 1 when something is wrong.
+    """
+    from instance_agent.engine.check import check as look
+
+    try:
+        report = look(data_dir.absolute())
+    except FileNotFoundError:
+        click.echo(f"There is no database in {data_dir}.", err=True)
+        sys.exit(1)
+    except OSError as error:
+        click.echo(f"The data directory {data_dir} can't be used: {error.strerror}.", err=True)
+        sys.exit(1)
+    for table, rows in report.tables.items():
+        click.echo(f"table {table}: {rows} rows")
+    if report.disk_use is not None:
+        use = report.disk_use
+        click.echo(f"segments: {report.segments}")
+        click.echo(f"data: {use.data_bytes} bytes")
+        click.echo(f"index: {use.index_bytes} bytes")
+        click.echo(f"log: {use.log_bytes} bytes")
+        click.echo(f"awaiting purge: {use.awaiting_purge_bytes} bytes")
+    for problem in report.problems:
+        click.echo(problem, err=True)
+    if report.problems:
+        sys.exit(1)
+    click.echo("Everything checks out.")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,14 @@ from instance_agent.app import create_app
 from instance_agent.context import EXTENSION
 from instance_agent.engine.database import Database
 from instance_agent.errors import CannotServe
+from instance_agent.maintenance_process import MaintenanceProcess
 from instance_agent.patience import PatientWorker
 from instance_agent.settings import Settings
 
 WORKER_TIMEOUT_SECONDS = 35
 GRACEFUL_SECONDS = 4
+FOLLOW_SECONDS = 2.0
+"""How long a worker that nobody asks holds on to files that others have replaced."""
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat files must not wait for a disk
 
 
@@ -45,15 +50,17 @@ def serve(settings: Settings) -> None:
     except OSError as error:
         raise CannotServe(f"The data directory {settings.data_dir} can't be used: {error.strerror}.") from None
     structlog.get_logger(__name__).info("agent_starts", port=listener.getsockname()[1], workers=settings.workers)
-    _Server(settings, listener).run()
+    maintenance = MaintenanceProcess(settings.data_dir, settings.logs_dir, settings.purge_grace_seconds)
+    _Server(settings, listener, maintenance).run()
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, configured here and nowhere else."""
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket, maintenance: MaintenanceProcess) -> None:
         self._settings = settings
         self._listener = listener
+        self._maintenance = maintenance
         super().__init__()
 
     def load_config(self) -> None:
@@ -75,6 +82,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "post_fork": _begin_opening,
             "post_worker_init": _end_opening,
             "worker_exit": _stop_background,
+            "on_exit": lambda _server: self._maintenance.stop(),
         }
         for name, value in options.items():
             self.cfg.set(name, value)
@@ -102,7 +110,15 @@ def _end_opening(worker: Any) -> None:
     def must_stop() -> bool:
         return not worker.alive
 
-    threading.Thread(target=database.warm, args=(must_stop,), name="warming", daemon=True).start()
+    threading.Thread(target=_keep_ready, args=(database, must_stop), name="keep-ready", daemon=True).start()
+
+
+def _keep_ready(database: Database, must_stop: Callable[[], bool]) -> None:
+    """Index what queries would have to index first, then follow the commits, so that old files are let go."""
+    database.warm(must_stop)
+    while not must_stop():
+        database.read_view()
+        time.sleep(FOLLOW_SECONDS)
 
 
 def _stop_background(_server: object, worker: Any) -> None:

@@ -24,6 +24,12 @@ class Settings(BaseSettings):
     workers: int = Field(default=2, ge=1, le=64, description="Number of worker processes.")
     threads: int = Field(default=8, ge=1, le=256, description="Number of threads in each worker process.")
     upload_max_bytes: int = Field(default=5 * 1024**3, gt=0, description="Largest file upload, in bytes as sent.")
+    purge_grace_seconds: int = Field(
+        default=3600,
+        ge=0,
+        le=86_400,
+        description="How long the bytes of deleted rows may stay on the disk; a stop and a start purge them at once.",
+    )
     read_write_key: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("READ_WRITE_APIKEY"),

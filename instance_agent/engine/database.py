@@ -1,50 +1,48 @@
 """The database over one data directory: any number of threads and processes read and write it at the same time.
 
-Order of a write: lock -> catch up with the log -> check -> append and sync -> visible to all. Every write is one
-commit: whole or not at all, and on the disk when the call returns. A reader's view never changes.
+Order of a write: turn -> lock -> catch up with the log -> check -> append and sync -> visible to all. What
+`transact` is given becomes one commit, or part of one: whole or not at all, and on the disk when the call returns. A
+reader's view never changes.
 
-Locks are taken in this order: the thread lock for writers, the file lock, the lock of the state in memory.
+Locks are taken in this order: the turn among this process's writers, the file lock, the lock of the state in memory.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import structlog
 
-from instance_agent.engine.operations import (
-    Commit,
-    CopyTable,
-    DropColumn,
-    DropTables,
-    PutColumn,
-    PutTable,
-    RenameTable,
-    UploadProgress,
-    decode,
-    encode,
-    insert,
-)
+from instance_agent.engine.base import base_of
+from instance_agent.engine.disk_use import DiskUse, disk_use
+from instance_agent.engine.group import Request, Turns
+from instance_agent.engine.operations import decode, encode, encode_together
+from instance_agent.engine.pause import Pause, PauseFlag
+from instance_agent.engine.segments import BuildingFolder, SegmentStore
+from instance_agent.engine.shorthand import Shorthand
 from instance_agent.engine.state import State
 from instance_agent.engine.tables import ReadView
-from instance_agent.errors import AgentError, DamagedData, SchemaInvalid
-from instance_agent.schema.parse import check_links, check_name
-from instance_agent.schema.render import render_column, render_table
-from instance_agent.schema.rows import Misfit, RowBatch, check_value, to_batch
-from instance_agent.schema.types import ColumnSchema, DatabaseSchema, JsonValue, TableSchema
+from instance_agent.engine.transaction import Transaction
+from instance_agent.errors import AgentError, DamagedData
 from instance_agent.storage.commit_log import CommitLog
+from instance_agent.storage.directory import Directory
 from instance_agent.storage.files import exclusively, refusal
 
 LOG_NAME = "commit.log"
 LOCK_NAME = "commit.lock"
-SMALLEST_CHECKPOINT_BYTES = 16 * 1024 * 1024
+OLD_LOG_VERSION = 1
+LARGEST_RECORD_BYTES = 16 * 1024 * 1024
+"""A group of commits is ended when its record is so large; a single commit may be larger."""
+LARGEST_LOG_BYTES = 64 * 1024 * 1024
+"""The writer itself rewrites a log that has grown by so much, and by twice its base, when maintenance doesn't."""
 
-Prepare = Callable[[ReadView], Commit]
+Result = TypeVar("Result")
 log = structlog.get_logger(__name__)
 
 
@@ -57,38 +55,51 @@ class Seen:
     view: ReadView
 
 
-class Database:
+class Database(Shorthand):
     """Use `open`. Every method may be called from any thread."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, directory: Directory | None = None) -> None:
+        self._directory = directory or Directory(data_dir)
         self._log_path = data_dir / LOG_NAME
         self._lock_path = data_dir / LOCK_NAME
-        self._writers = threading.Lock()
+        self._turns = Turns()
         self._state_lock = threading.Lock()
+        self.segments = SegmentStore(self._directory)
+        self._pause_flag = PauseFlag(self._directory)
         with exclusively(self._lock_path):
-            self._log = CommitLog.recover(self._log_path)
+            self.segments.prepare()
+            self._log = CommitLog.recover(self._log_path, self._directory)
             self._state = State(self._log.header.base_commit)
-            self._seen = Seen(self._log, self._log.position, self._state.view(None))
+            self._seen = Seen(self._log, self._log.position, ReadView.of(self._state, self.segments, None))
+            with suppress(OSError):  # a full disk: pausing will need a little space, then
+                self._pause_flag.prepare()
             with self._state_lock:
                 self._catch_up()
+            if self._log.version == OLD_LOG_VERSION:
+                self._checkpoint()
 
     @classmethod
-    def open(cls, data_dir: Path) -> Database:
+    def open(cls, data_dir: Path, directory: Directory | None = None) -> Database:
         """The database in `data_dir`, which exists; made empty there when there is none. Opening is recovery.
 
-        Raises DamagedData when stored bytes don't check out, OSError when the folder can't be used.
+        directory: what its files are changed through, the folder itself unless said otherwise.
+        Raises DamagedData when the commit log doesn't check out, OSError when the folder can't be used.
         """
-        return cls(data_dir)
+        return cls(data_dir, directory)
 
     @staticmethod
     def check(data_dir: Path) -> None:
-        """Recover the database in `data_dir` and prove all its checksums, without keeping it in memory.
+        """Recover the commit log in `data_dir` and prove all its checksums, without keeping it in memory.
 
         Raises DamagedData when stored bytes don't check out, OSError when the folder can't be used.
         """
         with exclusively(data_dir / LOCK_NAME):
             for _ in CommitLog.recover(data_dir / LOG_NAME).read_on():
                 pass
+
+    @property
+    def data_dir(self) -> Path:
+        return self._directory.path
 
     def read_view(self) -> ReadView:
         """Everything that was committed before this call, by any process. Raises DamagedData."""
@@ -99,157 +110,156 @@ class Database:
             self._catch_up()
             return self._seen.view
 
+    def state(self) -> State:
+        """What `read_view` shows, for those who rewrite parts."""
+        self.read_view()
+        with self._state_lock:
+            return self._state
+
     def warm(self, must_stop: Callable[[], bool]) -> None:
         """Index everything there is now, so that no query has to wait for that. Stops between columns when told to."""
         for table in self.read_view().tables.values():
             for name in table.schema.columns:
                 if must_stop():
                     return
-                table.column(name).rows_with(None)
+                with suppress(AgentError):  # whoever asks for a damaged table is told
+                    table.column(name).rows_with(None)
 
-    def upload_progress(self, upload_id: str) -> UploadProgress | None:
-        """How far a file upload has come, as committed; None when nothing of it was."""
-        self.read_view()
-        return self._state.uploads.get(upload_id)
+    def transact(self, work: Callable[[Transaction], Result]) -> Result:
+        """Do what `work` does to the transaction it is given: all of it in one commit, durable on return, or nothing.
 
-    def replace_schema(self, schema: DatabaseSchema) -> None:
-        """Have these tables, empty, and no others. Raises SchemaInvalid for a link without a target."""
-        check_links(schema, list(schema.tables))
-        puts = [PutTable(name, render_table(table)) for name, table in schema.tables.items()]
-        self._commit(lambda view: Commit([DropTables(list(view.tables)), *puts]))
-
-    def put_table(self, name: str, table: TableSchema) -> None:
-        """Have this table, empty, in place of any of that name. Raises SchemaInvalid for a link without a target."""
-
-        def prepare(view: ReadView) -> Commit:
-            check_links(DatabaseSchema({**view.schema.tables, name: table}), [name])
-            return Commit([PutTable(name, render_table(table))])
-
-        self._commit(prepare)
-
-    def delete_tables(self) -> list[str]:
-        """Delete all tables with their rows; their names."""
-        deleted: list[str] = []
-
-        def prepare(view: ReadView) -> Commit:
-            deleted.extend(view.tables)
-            return Commit([DropTables(deleted)])
-
-        self._commit(prepare)
-        return deleted
-
-    def delete_table(self, name: str) -> None:
-        """Delete a table with its rows. Raises TableNotFound."""
-
-        def prepare(view: ReadView) -> Commit:
-            view.table(name)
-            return Commit([DropTables([name])])
-
-        self._commit(prepare)
-
-    def put_column(self, table: str, name: str, column: ColumnSchema, value: JsonValue) -> None:
-        """Have this column, in place of any of that name; `value` (None: null) is what the rows there are have in it.
-
-        Raises TableNotFound, SchemaInvalid for a value that doesn't fit, or none where rows need one.
+        Threads that write at the same time share a commit; each sees what those before it did. `work` runs under the
+        writer's lock, in any thread; what it raises is raised here, and undoes its own changes only.
+        Raises AgentError writes_paused, disk_full, storage_failed.
         """
-        stored = fitting_value(table, name, column, value)
+        return self._turns.take(Request(work), self._carry_out)
 
-        def prepare(view: ReadView) -> Commit:
-            found = view.table(table)
-            if stored is None and not column.nullable and found.row_count:
-                raise SchemaInvalid(
-                    f"column '{table}.{name}': the table has rows, so the column must be nullable or come with a value."
-                )
-            changed = TableSchema({**found.schema.columns, name: column})
-            check_links(DatabaseSchema({**view.schema.tables, table: changed}), [table])
-            return Commit([PutColumn(table, name, render_column(column), stored)])
-
-        self._commit(prepare)
-
-    def delete_column(self, table: str, name: str) -> None:
-        """Delete a column with its values. Raises TableNotFound, AgentError column_not_found."""
-
-        def prepare(view: ReadView) -> Commit:
-            if name not in view.table(table).schema.columns:
-                raise AgentError("column_not_found", f"No such column: {table}.{name}")
-            return Commit([DropColumn(table, name)])
-
-        self._commit(prepare)
-
-    def rename_table(self, table: str, new_name: str, *, replace: bool) -> None:
-        """Give a table another name. Raises TableNotFound, SchemaInvalid when that is taken and not to be replaced."""
-        self._commit(lambda view: Commit([RenameTable(*_names(view, table, new_name, replace=replace))]))
-
-    def copy_table(self, table: str, new_name: str, *, replace: bool) -> None:
-        """Make a second table with the same rows. Raises as `rename_table`."""
-        self._commit(lambda view: Commit([CopyTable(*_names(view, table, new_name, replace=replace))]))
-
-    def insert_rows(self, table: str, rows: Sequence[JsonValue]) -> int:
-        """Add rows at the end of a table, all or none; how many. Raises TableNotFound, RowInvalid."""
-        first = self.read_view().table(table)
-        batch = to_batch(first.schema, rows)
-        prepared = Commit([insert(table, batch)])
-
-        def prepare(view: ReadView) -> Commit:
-            now = view.table(table)
-            if now.data.made_by_commit == first.data.made_by_commit:
-                return prepared
-            return Commit([insert(table, to_batch(now.schema, rows))])
-
-        self._commit(prepare)
-        return batch.count
-
-    def insert_upload_rows(self, table: str, made_by_commit: int, batch: RowBatch, progress: UploadProgress) -> None:
-        """Add the next rows of a file, and how far that brings its upload, in one commit.
-
-        Raises AgentError table_changed when the table isn't the one that the upload was started for, or when another
-        process has stored these lines.
-        """
-
-        def prepare(view: ReadView) -> Commit:
-            found = view.tables.get(table)
-            known = self._state.uploads.get(progress.id)
-            if found is None or found.data.made_by_commit != made_by_commit:
-                raise AgentError("table_changed")
-            if (known.stored if known else 0) + batch.count != progress.stored:
-                raise AgentError("table_changed", "Another process stores the rows of this upload.")
-            return Commit([insert(table, batch), progress])
-
-        self._commit(prepare)
+    def building(self) -> AbstractContextManager[BuildingFolder]:
+        """A folder to write new segments into; what no commit has taken is removed at the end."""
+        return self.segments.building()
 
     def checkpoint(self) -> None:
-        """Rewrite the log without what was deleted. Raises AgentError disk_full, then the log is as it was."""
-        with self._writing():
+        """Rewrite the log as one base, without what nobody may see. Raises AgentError, then the log is as it was."""
+        with self._turns.alone(), self._writing():
             self._checkpoint()
 
-    def _commit(self, prepare: Prepare) -> None:
+    def log_growth(self) -> tuple[int, int]:
+        """Bytes that the log has grown by since its base was written, and the base's bytes."""
+        seen = self._seen
+        return seen.log.published - seen.log.header.base_end, seen.log.header.base_end
+
+    def remove_files(self, choose: Callable[[State], set[str]]) -> int:
+        """Remove the segments that `choose` names, none of which the state it is given may name; how many.
+
+        Raises AgentError writes_paused, OSError.
+        """
+        with self._turns.alone(), self._writing():
+            chosen = choose(self._state)
+            for segment_id in chosen:
+                self.segments.remove(segment_id)
+            return len(chosen)
+
+    def disk_use(self) -> DiskUse:
+        """What the directory's files take."""
+        return disk_use(self.state(), self.segments, self._directory.size_bytes(LOG_NAME))
+
+    @property
+    def paused(self) -> Pause:
+        """Whether writes are paused, and the epoch."""
+        return self._pause_flag.read()
+
+    def pause(self, epoch: int) -> int:
+        """Finish the running commits and refuse further ones, also after a restart; the last commit's number.
+
+        Everything is synced on return. Doing it again changes nothing. Raises AgentError epoch_stale, disk_full.
+        """
+        with self._turns.alone(), self._locked():
+            found = self._pause_flag.check_epoch(epoch)
+            if not found.paused:
+                self._checkpoint_if_possible()
+            number = self._state.commit_number
+            self._write_flag(Pause(epoch, paused=True, commit_number=number))
+            return number
+
+    def resume(self, epoch: int) -> None:
+        """Let writes in again, for this epoch and later ones. Raises AgentError epoch_stale, disk_full."""
+        with self._turns.alone(), self._locked():
+            self._pause_flag.check_epoch(epoch)
+            self._write_flag(Pause(epoch, paused=False, commit_number=self._state.commit_number))
+
+    def _write_flag(self, pause: Pause) -> None:
+        try:
+            self._pause_flag.write(pause)
+        except OSError as error:
+            raise refusal(error) from error
+
+    def _carry_out(self, requests: list[Request[Any]]) -> None:
         with self._writing():
-            commit = prepare(self._seen.view)
-            payload = encode(commit)
-            number = self._state.commit_number + 1
-            end = self._append(number, payload)
-            with self._state_lock:
-                if self._log.position < end:  # else a reader's thread was quicker and has taken it in already
-                    self._apply(number, commit, len(payload))
-                    self._log.position = end
-                    self._show()
-            if self._state.dead_log_bytes > max(SMALLEST_CHECKPOINT_BYTES, end // 2):
+            while requests:
+                requests = self._commit_some(requests)
+            growth, base = self.log_growth()
+            if growth > max(LARGEST_LOG_BYTES, 2 * base):
                 self._checkpoint_if_possible()
 
-    def _append(self, number: int, payload: bytes) -> int:
-        """Append to the log; on a full disk after leaving out what was deleted. Raises AgentError."""
+    def _commit_some(self, requests: list[Request[Any]]) -> list[Request[Any]]:
+        """Commit as many of the requests as fit into a record; the rest."""
+        state = self._state
+        encoded: list[bytes] = []
+        prepared: list[Request[Any]] = []
+        publishes = False
+        while requests and sum(map(len, encoded)) < LARGEST_RECORD_BYTES:
+            request, *requests = requests
+            transaction = Transaction(state, self._seen.view, self.segments)
+            if request.prepare(transaction):
+                prepared.append(request)
+                state = transaction.state
+                encoded.extend(transaction.encoded)
+                publishes |= transaction.publishes
+        error: AgentError | None = None
+        if encoded:
+            try:
+                self._append(replace(state, commit_number=state.commit_number + 1), encode_together(encoded), publishes)
+            except AgentError as refused:
+                error = refused
+        for request in prepared:
+            if error is None:
+                request.succeed()
+            else:
+                request.fail(error)
+        return requests
+
+    def _append(self, state: State, payload: bytes, publishes: bool) -> None:
+        """Make the commit that leads to `state` durable and visible. Raises AgentError, then nothing has changed."""
         try:
-            return self._log.append(number, payload)
+            if publishes:
+                self.segments.sync()
+        except OSError as error:
+            raise refusal(error) from error
+        try:
+            self._append_and_show(state, payload)
         except AgentError as error:
-            if error.code != "disk_full" or not self._state.dead_log_bytes:
+            if error.code != "disk_full" or self._state.stale_log_since is None:
                 raise
             self._checkpoint_if_possible()
-            return self._log.append(number, payload)
+            self._append_and_show(state, payload)
+
+    def _append_and_show(self, state: State, payload: bytes) -> None:
+        with self._state_lock:  # so that no reader's thread takes the record in before this one has
+            self._log.position = self._log.append(state.commit_number, payload)
+            self._state = state
+            self._show()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One writer over all threads and processes, with everything committed so far in memory."""
-        with self._writers, exclusively(self._lock_path):
+        """One writer over all processes, unless writes are paused."""
+        with self._locked():
+            self._pause_flag.check_open()
+            yield
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """The writer's lock over all processes, with everything committed so far in memory."""
+        with exclusively(self._lock_path):
             with self._state_lock:
                 self._catch_up()
             try:
@@ -264,22 +274,25 @@ class Database:
         """Take in what was committed since. For the holder of the state's lock."""
         self._read_on()
         while self._log.is_replaced():
-            fresh = CommitLog(self._log_path)
+            fresh = CommitLog(self._log_path, self._directory)
             self._read_on()  # the old file is final now: nobody appends to a replaced log
             if fresh.header.base_commit == self._state.commit_number:
                 fresh.position = fresh.header.base_end
-                self._state.dead_log_bytes = 0
+                self._state = replace(self._state, stale_log_since=None)
             else:
                 self._state = State(fresh.header.base_commit)
             self._log = fresh
             self._read_on()
         self._show()
+        if self._seen.view.is_missing_files and self._log.published > self._log.position:
+            self._catch_up()
 
     def _show(self) -> None:
         """Let readers see the state in memory, together with how far in the log that is."""
         seen = self._seen
-        if (seen.log, seen.position) != (self._log, self._log.position):
-            self._seen = Seen(self._log, self._log.position, self._state.view(seen.view))
+        if (seen.log, seen.position) != (self._log, self._log.position) or seen.view.is_missing_files:
+            view = ReadView.of(self._state, self.segments, seen.view)
+            self._seen = Seen(self._log, self._log.position, view)
 
     def _read_on(self) -> None:
         for record in self._log.read_on():
@@ -290,16 +303,8 @@ class Database:
                     f"{self._log_path} is damaged before byte {record.end}: commit {record.commit_number} "
                     f"stands where commit {expected} belongs. Restore the data directory from a snapshot."
                 )
-            self._apply(record.commit_number, decode(record.payload), len(record.payload))
-
-    def _apply(self, number: int, commit: Commit, size: int) -> None:
-        """Take a commit into memory. When that fails, part of it may be in: then all of the log is read again."""
-        try:
-            self._state.apply(number, commit, size)
-        except BaseException:
-            self._state = State(self._log.header.base_commit)
-            self._log.rewind()
-            raise
+            commit = decode(record.payload)
+            self._state = self._state.after(record.commit_number, commit, len(record.payload), is_base=is_base)
 
     def _checkpoint_if_possible(self) -> None:
         try:
@@ -308,28 +313,7 @@ class Database:
             log.warning("checkpoint_failed", code=error.code)
 
     def _checkpoint(self) -> None:
-        base = (encode(commit) for commit in self._state.as_commits(int(time.time())))
-        CommitLog.create(self._log_path, self._state.commit_number, base)
+        base = (encode(commit) for commit in base_of(self._state, int(time.time())))
+        CommitLog.create(self._log_path, self._state.commit_number, base, self._directory)
         with self._state_lock:
             self._catch_up()
-
-
-def fitting_value(table: str, name: str, column: ColumnSchema, value: JsonValue) -> JsonValue:
-    """The value as the column stores it. Raises SchemaInvalid when it doesn't fit."""
-    if value is None:
-        return None
-    try:
-        return check_value(column, value)
-    except Misfit as misfit:
-        raise SchemaInvalid(f"column '{table}.{name}' {misfit}") from None
-
-
-def _names(view: ReadView, table: str, new_name: str, *, replace: bool) -> tuple[str, str]:
-    """Both names, when the one can become the other. Raises TableNotFound, SchemaInvalid."""
-    view.table(table)
-    check_name("table", new_name)
-    if new_name == table:
-        raise SchemaInvalid(f"The table '{table}' has this name already.")
-    if new_name in view.tables and not replace:
-        raise SchemaInvalid(f"There is a table '{new_name}' already. Choose another name, or send \"replace\": true.")
-    return table, new_name

@@ -1,98 +1,144 @@
-"""Rows in memory, column by column, and what a reader sees of them.
-
-A table's columns only grow; a reader keeps the number of rows that its commit had. Replacing or deleting a table makes
-new data and leaves the old to those who still read it.
-"""
+"""What a reader sees: the tables of one commit, row by row and column by column. Nothing here ever changes."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
 
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from instance_agent.engine.operations import Commit, PutTable, UploadProgress, insert
+from instance_agent.engine.parts import MemoryPart, Part, Patch, SegmentPart
+from instance_agent.engine.segments import SegmentStore
+from instance_agent.engine.state import State, TableState
 from instance_agent.errors import FieldNotFound, TableNotFound
-from instance_agent.index.column import ColumnIndex, ColumnView
-from instance_agent.schema.rows import RowBatch, to_batch
-from instance_agent.schema.types import DatabaseSchema, JsonValue, Row, TableSchema
+from instance_agent.index.column import ColumnView, SharedColumn
+from instance_agent.index.memory_column import MemoryIndex
+from instance_agent.index.parts import ConstantPart, PartColumn, Patched, PlacedPart, StoredPart
+from instance_agent.index.segment import StoredSegment
+from instance_agent.schema.analyzers import make_analyzer
+from instance_agent.schema.render import render_table
+from instance_agent.schema.rows import to_batch
+from instance_agent.schema.types import ColumnSchema, DatabaseSchema, JsonValue, Row, TableSchema
+from instance_agent.storage.segment_format import DamagedSegment
 
-
-class TableData:
-    """The rows of one table, and the indexes of its columns. Appended to by one thread at a time."""
-
-    def __init__(self, name: str, schema: TableSchema, made_by_commit: int) -> None:
-        self.name = name
-        self.schema = schema
-        self.row_count = 0  # as the writer knows it; readers have their own
-        self.made_by_commit = made_by_commit  # tells a table from a later one of the same name
-        self.columns: dict[str, list[JsonValue]] = {column: [] for column in schema.columns}
-        self.indexes = {column: ColumnIndex(schema.columns[column], cells) for column, cells in self.columns.items()}
-
-    def reshaped(
-        self,
-        name: str,
-        schema: TableSchema,
-        made_by_commit: int,
-        value: JsonValue = None,
-        new_column: str | None = None,
-    ) -> TableData:
-        """The same rows under another name or schema; columns that don't change are shared, with their indexes.
-
-        value: what all rows have in `new_column`. Nothing may be appended to the old table afterwards.
-        """
-        made = TableData(name, schema, made_by_commit)
-        for column, definition in schema.columns.items():
-            if column == new_column:
-                made.columns[column].extend([value] * self.row_count)
-            elif self.schema.columns[column] == definition:
-                made.columns[column], made.indexes[column] = self.columns[column], self.indexes[column]
-            else:
-                made.columns[column].extend(self.columns[column])
-        made.row_count = self.row_count
-        return made
-
-    def copied(self, name: str, schema: TableSchema, made_by_commit: int) -> TableData:
-        """A table of its own with the same rows."""
-        made = TableData(name, schema, made_by_commit)
-        made.append(RowBatch(self.row_count, self.columns))
-        return made
-
-    def append(self, batch: RowBatch) -> None:
-        """Add rows at the end; nobody sees them until a view with a larger row count is made."""
-        for name, cells in self.columns.items():
-            cells.extend(batch.columns[name])
-        self.row_count += batch.count
+log = structlog.get_logger(__name__)
 
 
 class TableView:
-    """One table of one commit. Immutable."""
+    """One table of one commit."""
 
-    def __init__(self, data: TableData, row_count: int) -> None:
-        self._data = data
-        self._views: dict[str, ColumnView] = {}
-        self.row_count = row_count
-        self.name = data.name
-        self.schema = data.schema
+    def __init__(self, state: TableState, segments: SegmentStore | None, previous: TableView | None) -> None:
+        """segments: where the files are; None for a table without any. previous: an earlier view to share with."""
+        self.name = state.name
+        self.schema: TableSchema = state.schema
+        self.made_by_commit = state.made_by_commit
+        self.version = state.version
+        self.row_count = state.row_count
+        self.state = state
+        self._starts = state.starts()
+        self._files = [_opened(part, segments) for part in state.parts]
+        same = previous is not None and previous._sharing == self._sharing
+        self._shared: dict[str, SharedColumn] = previous._shared if previous is not None and same else {}
+        self._columns: dict[str, ColumnView] = {}
 
     @property
-    def data(self) -> TableData:
-        """What the writer appends to; readers have no use for it."""
-        return self._data
+    def is_missing_files(self) -> bool:
+        """Is a file gone that this commit names? It is in a later commit's place then, or lost."""
+        return any(isinstance(file, FileNotFoundError) for file in self._files)
+
+    @cached_property
+    def live(self) -> NDArray[np.bool_] | None:
+        """Which row numbers have a row; None: all of them."""
+        if all(part.overlay.dead is None for part in self.state.parts):
+            return None
+        return np.concatenate([~part.overlay.dead_rows(part.row_count) for part in self.state.parts])
+
+    @cached_property
+    def live_count(self) -> int:
+        """How many rows there are."""
+        return self.row_count - sum(part.overlay.dead_count for part in self.state.parts)
+
+    @cached_property
+    def positions(self) -> NDArray[np.int64]:
+        """Per row number the place among the rows that are there, from 0; of dead ones that of the row before."""
+        if self.live is None:
+            return np.arange(self.row_count, dtype=np.int64)
+        return np.cumsum(self.live, dtype=np.int64) - 1
 
     def column(self, name: str) -> ColumnView:
-        """The column with its index. Raises FieldNotFound."""
-        view = self._views.get(name)
+        """The column with its index. Raises FieldNotFound, DamagedSegment."""
+        view = self._columns.get(name)
         if view is None:
-            index = self._data.indexes.get(name)
-            if index is None:
+            schema = self.schema.columns.get(name)
+            if schema is None:
                 raise FieldNotFound(name)
-            view = self._views[name] = index.view(self.row_count)
+            view = self._columns[name] = self._column(name, schema)
         return view
 
     def row(self, number: int) -> Row:
-        """Row `number` without its nulls, keys alphabetical. Raises IndexError."""
+        """Row `number` without its nulls, keys alphabetical; {} for a dead one. Raises IndexError, DamagedSegment."""
         if not 0 <= number < self.row_count:
             raise IndexError(number)
-        cells = ((name, column[number]) for name, column in self._data.columns.items())
+        at = bisect_right(self._starts, number) - 1
+        local = number - self._starts[at]
+        dead = self.state.parts[at].overlay.dead
+        if dead is not None and local < len(dead) and dead[local]:
+            return {}
+        cells = ((name, self._cell(at, name, local)) for name in self.schema.columns)
         return {name: cell for name, cell in cells if cell is not None}
+
+    def _cell(self, at: int, name: str, row: int) -> JsonValue:
+        part = self.state.parts[at]
+        patch = part.overlay.patches.get(name)
+        if patch is not None:
+            place = int(np.searchsorted(patch.rows, row))
+            if place < len(patch.rows) and patch.rows[place] == row:
+                cell: JsonValue = patch.cells[place]
+                return cell
+        if isinstance(part, MemoryPart):
+            return part.rows.columns[name][row]
+        if name in part.constants:
+            return part.constants[name]
+        return self._segment(at).column(name).value_at(row)
+
+    def _column(self, name: str, schema: ColumnSchema) -> ColumnView:
+        parts = [
+            PlacedPart(start, self._part_column(at, name, schema), *_overlay(part, name, schema))
+            for at, (start, part) in enumerate(zip(self._starts, self.state.parts, strict=True))
+        ]
+        fixed = len(parts) - (1 if self.state.parts and isinstance(self.state.parts[-1], MemoryPart) else 0)
+        shared = self._shared.get(name)
+        if shared is None:
+            shared = self._shared.setdefault(name, SharedColumn([part.column for part in parts[:fixed]]))
+        return ColumnView(schema, make_analyzer(schema.analyzer, name), parts, fixed, shared)
+
+    def _part_column(self, at: int, name: str, schema: ColumnSchema) -> PartColumn:
+        part = self.state.parts[at]
+        if isinstance(part, MemoryPart):
+            return part.rows.indexes[name].view(part.row_count)
+        if name in part.constants:
+            return ConstantPart(schema, part.constants[name], part.row_count)
+        return StoredPart(self._segment(at).column(name))
+
+    def _segment(self, at: int) -> StoredSegment:
+        file = self._files[at]
+        if isinstance(file, StoredSegment):
+            return file
+        if isinstance(file, DamagedSegment):
+            raise file
+        raise DamagedSegment(f"A segment of the table is missing: {file}")
+
+    @cached_property
+    def _sharing(self) -> list[object]:
+        """Equal for views whose parts are the same, the last one's growth and all overlays aside."""
+        last = len(self.state.parts) - 1
+        return [id(self.schema), *(_identity(part, is_last=at == last) for at, part in enumerate(self.state.parts))]
 
 
 @dataclass(frozen=True)
@@ -102,6 +148,7 @@ class ReadView:
     commit_number: int
     schema: DatabaseSchema
     tables: Mapping[str, TableView]
+    uploads: Mapping[str, UploadProgress] = field(default_factory=dict)
 
     def table(self, name: str) -> TableView:
         """Raises TableNotFound."""
@@ -110,13 +157,59 @@ class ReadView:
             raise TableNotFound(name)
         return found
 
+    @property
+    def is_missing_files(self) -> bool:
+        """Is a file gone that this commit names?"""
+        return any(table.is_missing_files for table in self.tables.values())
+
+    @classmethod
+    def of(cls, state: State, segments: SegmentStore | None, previous: ReadView | None) -> ReadView:
+        """What a reader of this state sees; tables that didn't change are those of `previous`, with their indexes."""
+        tables: dict[str, TableView] = {}
+        for name, table in sorted(state.tables.items()):
+            old = previous.tables.get(name) if previous is not None else None
+            same = old is not None and old.state is table and not old.is_missing_files
+            tables[name] = old if old is not None and same else TableView(table, segments, old)
+        schema = DatabaseSchema({name: table.schema for name, table in state.tables.items()})
+        return cls(state.commit_number, schema, tables, state.uploads)
+
     @classmethod
     def from_rows(cls, schema: DatabaseSchema, rows: Mapping[str, Sequence[JsonValue]]) -> ReadView:
         """A view over rows in memory only, with no database behind it. Raises RowInvalid."""
-        tables: dict[str, TableView] = {}
+        state = State()
         for name, table in schema.tables.items():
-            data = TableData(name, table, made_by_commit=1)
             batch = to_batch(table, rows.get(name, ()))
-            data.append(batch)
-            tables[name] = TableView(data, batch.count)
-        return cls(commit_number=1, schema=schema, tables=tables)
+            state = state.after(1, Commit([PutTable(name, render_table(table)), insert(name, batch)]), 0)
+        return cls.of(state, None, None)
+
+
+OpenFile: TypeAlias = StoredSegment | DamagedSegment | OSError | None
+
+
+def _opened(part: Part, segments: SegmentStore | None) -> OpenFile:
+    if not isinstance(part, SegmentPart) or segments is None:
+        return None
+    try:
+        return segments.open(part.segment_id)
+    except DamagedSegment as error:
+        log.error("segment_damaged", segment_id=part.segment_id, reason=error.reason)
+        return error
+    except OSError as error:
+        return error
+
+
+def _identity(part: Part, *, is_last: bool) -> object:
+    if isinstance(part, SegmentPart):
+        return part.segment_id, [(name, repr(value)) for name, value in sorted(part.constants.items())]
+    return id(part.rows), None if is_last else part.row_count
+
+
+def _overlay(part: Part, name: str, schema: ColumnSchema) -> tuple[NDArray[np.bool_] | None, Patched | None]:
+    dead = None if part.overlay.dead is None else part.overlay.dead_rows(part.row_count)
+    patch = part.overlay.patches.get(name)
+    return dead, None if patch is None else _patched(patch, schema)
+
+
+def _patched(patch: Patch, schema: ColumnSchema) -> Patched:
+    cells: list[JsonValue] = patch.cells.tolist()
+    return Patched(patch.rows, MemoryIndex(schema, cells).view(len(cells)))

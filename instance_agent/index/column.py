@@ -1,240 +1,240 @@
-"""The index of one column, extended as rows arrive, and the view of it that one reader keeps.
+"""One column of one commit, over all parts of its table: what queries ask.
 
-`ColumnIndex` belongs to one table's column for the table's life. `view(row_count)` first indexes the rows that are
-new since the last call, then hands out a `ColumnView` of exactly the first `row_count` rows; views never change.
+A deleted row looks like a row of nulls. Row numbers are the table's: part after part.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.index.growing import Dictionary, GrowingArray, Prefix
-from instance_agent.index.postings import NOTHING_SORTED, Postings, sort_more
-from instance_agent.schema.analyzers import Analyzer, make_analyzer
-from instance_agent.schema.types import ColumnSchema, ColumnType, FeatureValue, JsonValue, Value
+from instance_agent.index.growing import Scalar
+from instance_agent.index.parts import Lists, PartColumn, PlacedPart, Rows
+from instance_agent.index.united import Extension, Numbering
+from instance_agent.schema.analyzers import Analyzer
+from instance_agent.schema.types import ColumnSchema, ColumnType, FeatureValue, Value
 
 
-class ColumnIndex:
-    """Grows with its column. Safe for many threads."""
+class SharedColumn:
+    """What views of one column share while the table's parts stay the same and only the last one grows.
 
-    def __init__(self, schema: ColumnSchema, cells: list[JsonValue]) -> None:
-        """cells: the column's values row by row, None for null; the list may grow at its end, and only there."""
-        self.schema = schema
-        self.analyzer: Analyzer = make_analyzer(schema.analyzer, "column")
-        self._cells = cells
-        self._lock = threading.Lock()
-        self._whole = _WholeValues(numeric=schema.type.is_numeric)
-        splits = schema.type.is_array or schema.type is ColumnType.TEXT
-        self._parts = _Parts(self.analyzer if schema.type is ColumnType.TEXT else None) if splits else None
+    Built piece by piece, when first asked for. Safe for many threads.
+    """
 
-    def view(self, row_count: int) -> ColumnView:
-        """The column as it is for a reader of the first `row_count` rows."""
-        return ColumnView(self, row_count, self.whole(row_count))
+    def __init__(self, fixed: Sequence[PartColumn]) -> None:
+        """fixed: all parts but the last where that is one in memory."""
+        self._fixed = fixed
 
-    def whole(self, row_count: int) -> WholeView:
-        with self._lock:
-            return self._whole.extended_to(row_count, self._cells)
+    @cached_property
+    def values(self) -> Numbering:
+        return Numbering([part.values for part in self._fixed], [part.find for part in self._fixed])
 
-    def parts(self, row_count: int) -> PartsView | None:
-        """The features, where they aren't simply the values. Built on first use: texts must be analysed."""
-        if self._parts is None:
-            return None
-        with self._lock:
-            return self._parts.extended_to(row_count, self._cells)
+    @cached_property
+    def features(self) -> Numbering:
+        return Numbering([part.features for part in self._fixed], [part.find_feature for part in self._fixed])
+
+    @cached_property
+    def codes(self) -> NDArray[np.int32]:
+        """Of the fixed parts as they were written."""
+        pairs = zip(self._fixed, self.values.maps, strict=True)
+        return joined([renumbered(part.codes, numbers) for part, numbers in pairs], np.int32)
+
+    @cached_property
+    def numbers(self) -> NDArray[np.float64]:
+        return joined([part.numbers for part in self._fixed if part.numbers is not None], np.float64)
+
+    @cached_property
+    def lists(self) -> Lists:
+        """The features of the fixed parts as they were written, for columns where values have several."""
+        pieces: list[Lists] = []
+        for part, numbers in zip(self._fixed, self.features.maps, strict=True):
+            if part.lists is not None:
+                offsets, codes = part.lists
+                pieces.append((offsets, renumbered(codes, numbers)))
+        return joined_lists(pieces)
 
 
 class ColumnView:
     """One column of one commit. Immutable: whatever is written meanwhile, it answers the same."""
 
-    def __init__(self, index: ColumnIndex, row_count: int, whole: WholeView) -> None:
-        self._index = index
-        self._whole = whole
-        self._parts_view: PartsView | None = None
-        self.row_count = row_count
-        self.schema = index.schema
+    def __init__(
+        self, schema: ColumnSchema, analyzer: Analyzer, parts: Sequence[PlacedPart], fixed: int, shared: SharedColumn
+    ) -> None:
+        """parts: all of them, in order. fixed: how many of them `shared` is about: all, or all but the last."""
+        self.schema = schema
+        self.row_count = parts[-1].end if parts else 0
+        self._analyzer = analyzer
+        self._parts = parts
+        self._tail = parts[fixed] if fixed < len(parts) else None
+        self._shared = shared
+        self._overlaid = [part for part in parts if not part.as_written]
+        self._splits = schema.type.is_array or schema.type is ColumnType.TEXT
 
     @property
     def codes(self) -> NDArray[np.int32]:
         """Per row the place of its whole value in `values`, -1 for null."""
-        return self._whole.codes
+        return self._whole[1]
 
     @property
     def values(self) -> Sequence[Value]:
-        """The distinct whole values, in order of first appearance."""
-        return self._whole.values
+        """The distinct whole values, in no order to rely on; no row may have some of them any more."""
+        return self._whole[0]
 
     @property
+    def values_in_order(self) -> bool:
+        """Are `values` increasing? So are the codes of rows ordered by value, then."""
+        return self._tail is None and not self._overlaid and len(self._parts) == 1
+
+    @cached_property
     def numbers(self) -> NDArray[np.float64]:
         """Int, Long, Decimal: the value per row, NaN for null. Longs beyond 2**53 are rounded. Else all NaN."""
-        found = self._whole.numbers
-        return np.full(self.row_count, np.nan) if found is None else found
+        if not self.schema.type.is_numeric:
+            return np.full(self.row_count, np.nan)
+        tail = [] if self._tail is None or self._tail.column.numbers is None else [self._tail.column.numbers]
+        numbers = joined([self._shared.numbers, *tail], np.float64, writable=bool(self._overlaid))
+        for part in self._overlaid:
+            if part.patch is not None and part.patch.column.numbers is not None:
+                numbers[part.patch.rows + np.uint32(part.start)] = part.patch.column.numbers
+            if part.dead is not None:
+                numbers[part.start : part.end][part.dead] = np.nan
+        return sealed(numbers)
 
     @property
     def features(self) -> Sequence[FeatureValue]:
-        """The distinct features in order of first appearance: values, the tokens of a Text, an array's elements."""
-        parts = self._parts
-        return self._whole.values if parts is None else parts.features
+        """The distinct features, in no order to rely on: values, the tokens of a Text, an array's elements."""
+        return self._split[0] if self._splits else self.values
 
     @property
     def feature_offsets(self) -> NDArray[np.int64]:
         """Row r has the features `feature_codes[feature_offsets[r]:feature_offsets[r + 1]]`; row_count + 1 numbers."""
-        parts = self._parts
-        if parts is not None:
-            return parts.offsets
-        offsets: NDArray[np.int64] = np.zeros(self.row_count + 1, np.int64)
-        np.cumsum(self.codes >= 0, out=offsets[1:])
-        return offsets
+        return self._lists[0]
 
     @property
     def feature_codes(self) -> NDArray[np.int32]:
         """The places in `features` of all rows' features, row by row, each once in its row."""
-        parts = self._parts
-        return self._whole.postings.entries if parts is None else parts.postings.entries
+        return self._lists[1]
 
-    def rows_with(self, feature: FeatureValue) -> NDArray[np.uint32]:
+    def rows_with(self, feature: FeatureValue) -> Rows:
         """The rows that have the feature, increasing; empty when no row has it."""
-        parts = self._parts
-        return self.rows_equal(feature) if parts is None else parts.rows_with(feature)
+        return joined([part.rows_with(feature) for part in self._parts], np.uint32)
 
-    def rows_equal(self, value: Value) -> NDArray[np.uint32]:
+    def rows_equal(self, value: Value) -> Rows:
         """The rows whose whole value it is, increasing, also on Text and arrays; empty for none and for null."""
-        return self._whole.rows_equal(value)
+        return joined([part.rows_equal(value) for part in self._parts], np.uint32)
 
     def analyze(self, text: str) -> list[str]:
         """The tokens of a text as this column's analyzer makes them, repetitions included."""
-        return self._index.analyzer(text)
+        return self._analyzer(text)
 
-    @property
-    def _parts(self) -> PartsView | None:
-        if self._parts_view is None:
-            self._parts_view = self._index.parts(self.row_count)
-        return self._parts_view
+    @cached_property
+    def _whole(self) -> tuple[Sequence[Value], NDArray[np.int32]]:
+        numbering = self._shared.values
+        values, tail_codes = numbering.fixed_values(), np.empty(0, np.int32)
+        if self._tail is not None:
+            values, numbers = numbering.grown(self._tail.column.values)
+            tail_codes = renumbered(self._tail.column.codes, numbers)
+        codes = joined([self._shared.codes, tail_codes], np.int32, writable=bool(self._overlaid))
+        extension = Extension(values, self._finder(numbering, whole=True))
+        for part in self._overlaid:
+            if part.patch is not None:
+                numbers = extension.add(part.patch.column.values)
+                codes[part.patch.rows + np.uint32(part.start)] = renumbered(part.patch.column.codes, numbers)
+            if part.dead is not None:
+                codes[part.start : part.end][part.dead] = -1
+        return extension.values, sealed(codes)
 
+    @cached_property
+    def _lists(self) -> Lists:
+        if self._splits:
+            return self._split[1]
+        offsets: NDArray[np.int64] = np.zeros(self.row_count + 1, np.int64)
+        np.cumsum(self.codes >= 0, out=offsets[1:])
+        return sealed(offsets), sealed(self.codes[self.codes >= 0])
 
-@dataclass(frozen=True)
-class WholeView:
-    """The whole values of one view."""
+    @cached_property
+    def _split(self) -> tuple[Sequence[FeatureValue], Lists]:
+        """The features where values have several, and the lists of them."""
+        numbering = self._shared.features
+        features, pieces = numbering.fixed_values(), [self._shared.lists]
+        if self._tail is not None and self._tail.column.lists is not None:
+            features, numbers = numbering.grown(self._tail.column.features)
+            offsets, codes = self._tail.column.lists
+            pieces.append((offsets, renumbered(codes, numbers)))
+        lists = joined_lists(pieces)
+        extension = Extension(features, self._finder(numbering, whole=False))
+        for part in self._overlaid:
+            if part.patch is not None and part.patch.column.lists is not None:
+                numbers = extension.add(part.patch.column.features)
+                offsets, codes = part.patch.column.lists
+                rows = part.patch.rows + np.uint32(part.start)
+                lists = with_lists_replaced(lists, rows, (offsets, renumbered(codes, numbers)))
+            if part.dead is not None:
+                dead = (np.flatnonzero(part.dead) + part.start).astype(np.uint32)
+                lists = with_lists_replaced(lists, dead, no_lists(len(dead)))
+        return extension.values, lists
 
-    codes: NDArray[np.int32]
-    values: Sequence[Value]
-    numbers: NDArray[np.float64] | None  # None: the column isn't numeric
-    postings: Postings
-    dictionary: Dictionary
-
-    def rows_equal(self, value: Value) -> NDArray[np.uint32]:
-        return self.postings.rows_with(self.dictionary.find(value))
-
-
-@dataclass(frozen=True)
-class PartsView:
-    """The features of one view, for columns whose values have several."""
-
-    features: Sequence[FeatureValue]
-    offsets: NDArray[np.int64]
-    postings: Postings
-    dictionary: Dictionary
-
-    def rows_with(self, feature: FeatureValue) -> NDArray[np.uint32]:
-        return self.postings.rows_with(self.dictionary.find(feature))
-
-
-class _Entries:
-    """The growing (feature, row) pairs of a column, with their posting lists."""
-
-    def __init__(self) -> None:
-        self._features = GrowingArray(np.int32)
-        self._rows = GrowingArray(np.uint32)
-        self._done = NOTHING_SORTED
-
-    def __len__(self) -> int:
-        return len(self._features)
-
-    def extend(self, features: NDArray[np.int32], rows: NDArray[np.uint32]) -> None:
-        self._features.extend(features)
-        self._rows.extend(rows)
-        self._done = sort_more(self._done, self._features.first(len(self)), self._rows.first(len(self)))
-
-    def first(self, entry_count: int, row_count: int) -> Postings:
-        return Postings(self._features.first(entry_count), self._rows.first(entry_count), self._done, row_count)
-
-
-class _WholeValues:
-    def __init__(self, *, numeric: bool) -> None:
-        self._dictionary = Dictionary()
-        self._codes = GrowingArray(np.int32)
-        self._numbers = GrowingArray(np.float64)
-        self._entries = _Entries()
-        self._numeric = numeric
-
-    def extended_to(self, row_count: int, cells: list[JsonValue]) -> WholeView:
-        known = len(self._codes)
-        if row_count > known:
-            self._add(cells[known:row_count], known)
-        codes = self._codes.first(row_count)
-        older = row_count < len(self._codes)
-        value_count = int(codes.max(initial=-1)) + 1 if older else len(self._dictionary.values)
-        entry_count = int(np.count_nonzero(codes >= 0)) if older else len(self._entries)
-        numbers = self._numbers.first(row_count) if self._numeric else None
-        values = Prefix(self._dictionary.values, value_count)
-        return WholeView(codes, values, numbers, self._entries.first(entry_count, row_count), self._dictionary)
-
-    def _add(self, fresh: list[JsonValue], first_row: int) -> None:
-        add = self._dictionary.add
-        codes = np.fromiter((-1 if cell is None else add(cell) for cell in fresh), np.int32, len(fresh))
-        present = np.flatnonzero(codes >= 0)
-        if self._numeric:
-            self._numbers.extend(np.array([np.nan if cell is None else cell for cell in fresh], np.float64))
-        self._entries.extend(codes[present], (present + first_row).astype(np.uint32))
-        self._codes.extend(codes)
+    def _finder(self, numbering: Numbering, *, whole: bool) -> Callable[[Value], int]:
+        """The function that finds a value's (or feature's) number in what the view's parts have in common."""
+        if self._tail is None or numbering.has_fixed_values:
+            return numbering.find
+        return self._tail.column.find if whole else self._tail.column.find_feature
 
 
-class _Parts:
-    def __init__(self, analyzer: Analyzer | None) -> None:
-        self._analyzer = analyzer
-        self._dictionary = Dictionary()
-        self._offsets = GrowingArray(np.int64)
-        self._offsets.extend(np.zeros(1, np.int64))
-        self._entries = _Entries()
+def renumbered(codes: NDArray[np.int32], numbers: NDArray[np.int32] | None) -> NDArray[np.int32]:
+    """The codes with `numbers` put for their places, -1 as it is. None: they are right as they are."""
+    return codes if numbers is None else np.append(numbers, np.int32(-1))[codes]
 
-    def extended_to(self, row_count: int, cells: list[JsonValue]) -> PartsView:
-        known = len(self._offsets) - 1
-        if row_count > known:
-            self._add(cells[known:row_count], known)
-        offsets = self._offsets.first(row_count + 1)
-        postings = self._entries.first(int(offsets[-1]), row_count)
-        older = row_count < len(self._offsets) - 1
-        count = int(postings.entries.max(initial=-1)) + 1 if older else len(self._dictionary.values)
-        return PartsView(Prefix(self._dictionary.values, count), offsets, postings, self._dictionary)
 
-    def _add(self, fresh: list[JsonValue], first_row: int) -> None:
-        known: dict[str, tuple[int, ...]] = {}  # texts repeat, and analysing one is what costs
-        per_row = [self._features_of(cell, known) for cell in fresh]
-        counts = np.fromiter(map(len, per_row), np.int64, len(per_row))
-        features = np.fromiter((code for codes in per_row for code in codes), np.int32, int(counts.sum()))
-        rows = np.repeat(np.arange(first_row, first_row + len(fresh), dtype=np.uint32), counts)
-        self._entries.extend(features, rows)
-        self._offsets.extend(len(self._entries) - int(counts.sum()) + np.cumsum(counts))
+def sealed(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    """The array, which nobody can write to any more."""
+    array.flags.writeable = False
+    return array
 
-    def _features_of(self, cell: JsonValue, known: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
-        if not isinstance(cell, str):
-            return self._added(cell)
-        found = known.get(cell)
-        if found is None:
-            found = known[cell] = self._added(cell)
-        return found
 
-    def _added(self, cell: JsonValue) -> tuple[int, ...]:
-        add = self._dictionary.add
-        return tuple(dict.fromkeys(add(part) for part in self._split(cell)))
+def joined(pieces: Sequence[NDArray[Scalar]], dtype: type[Scalar], *, writable: bool = False) -> NDArray[Scalar]:
+    """The pieces in one array, without a copy where there is but one and nobody wants to write."""
+    full = [piece for piece in pieces if len(piece)]
+    if len(full) == 1 and not writable:
+        return full[0]
+    return np.concatenate(full) if full else np.empty(0, dtype)
 
-    def _split(self, cell: JsonValue) -> Sequence[JsonValue]:
-        if cell is None:
-            return ()
-        if self._analyzer is None:
-            return cell if isinstance(cell, list) else ()
-        return self._analyzer(cell) if isinstance(cell, str) else ()
+
+def joined_lists(pieces: Sequence[Lists]) -> Lists:
+    """Lists of features, part after part."""
+    full = [piece for piece in pieces if len(piece[0]) > 1]
+    if not full:
+        return no_lists(0)
+    if len(full) == 1:
+        return full[0]
+    counts = [np.diff(offsets) for offsets, _ in full]
+    offsets: NDArray[np.int64] = np.zeros(sum(map(len, counts)) + 1, np.int64)
+    np.cumsum(joined(counts, np.int64), out=offsets[1:])
+    return offsets, joined([codes for _, codes in full], np.int32)
+
+
+def no_lists(row_count: int) -> Lists:
+    """Rows without features."""
+    return np.zeros(row_count + 1, np.int64), np.empty(0, np.int32)
+
+
+def with_lists_replaced(lists: Lists, rows: Rows, replacement: Lists) -> Lists:
+    """The lists with those of `rows` (increasing) replaced, in order, by the lists of `replacement`."""
+    offsets, codes = lists
+    counts = np.diff(offsets)
+    kept = np.ones(len(counts), np.bool_)
+    kept[rows] = False
+    more_counts = np.diff(replacement[0])
+    changed = counts.copy()
+    changed[rows] = more_counts
+    made: NDArray[np.int64] = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(changed, out=made[1:])
+    result = np.empty(int(made[-1]), np.int32)
+    of_kept = np.repeat(kept, counts)
+    moved = np.repeat(made[:-1] - offsets[:-1], counts) + np.arange(len(codes))
+    result[moved[of_kept]] = codes[of_kept]
+    places = np.repeat(made[:-1][rows] - replacement[0][:-1], more_counts) + np.arange(len(replacement[1]))
+    result[places] = replacement[1]
+    return made, result

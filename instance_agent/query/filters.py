@@ -24,7 +24,7 @@ from instance_agent.query.propositions import (
     Test,
 )
 from instance_agent.query.queries import Source, Table
-from instance_agent.query.rowsets import RowSet, as_list, both, complement, either, everything
+from instance_agent.query.rowsets import RowSet, as_list, both, complement, either
 from instance_agent.query.scope import FieldName, Scope, column_of, linked_table
 from instance_agent.query.value_tests import ordered, rows_passing
 
@@ -33,7 +33,7 @@ def population(scope: Scope, source: Source) -> tuple[TableView, RowSet]:
     """The table a query is from, and its rows that take part."""
     if isinstance(source, Table):
         table = scope.table(source.name)
-        return table, everything(table.row_count)
+        return table, everything(table)
     table, rows = population(scope, source.source)
     rows = both(rows, rows_satisfying(scope, table, source.where))
     return table, rows if source.limit is None else as_list(rows)[: source.limit]
@@ -52,11 +52,11 @@ def rows_satisfying(scope: Scope, table: TableView, proposition: Proposition) ->
             return _index(table, proposition.test)
         case All():
             parts = (rows_satisfying(scope, table, part) for part in proposition.parts)
-            return reduce(both, parts, everything(table.row_count))  # two sets in memory, however many parts
+            return reduce(both, parts, everything(table))  # two sets in memory, however many parts
         case Any():
             return either((rows_satisfying(scope, table, part) for part in proposition.parts), table.row_count)
         case Not():
-            return complement(rows_satisfying(scope, table, proposition.part), table.row_count)
+            return complement(rows_satisfying(scope, table, proposition.part), everything(table))
         case Atomic():
             return rows_satisfying(scope, table, proposition.part)
 
@@ -69,11 +69,13 @@ def _field(scope: Scope, table: TableView, condition: FieldTest) -> RowSet:
 
 def _at_path(scope: Scope, table: TableView, path: tuple[str, ...], test: Test, field: FieldName) -> RowSet:
     column = column_of(table, path[0], field)
+    if len(path) == 1 and test == Defined(False):
+        return complement(rows_passing(column, Defined(True), field), everything(table))
     if len(path) == 1:
         return rows_passing(column, test, field)
     target, link = linked_table(scope, column, field)
     if test == Defined(False):
-        return complement(_at_path(scope, table, path, Defined(True), field), table.row_count)
+        return complement(_at_path(scope, table, path, Defined(True), field), everything(table))
     linked = as_list(_at_path(scope, target, path[1:], test, field))
     return _pointing_to(scope, column, column_of(target, link.column, field), linked, table.row_count)
 
@@ -86,12 +88,18 @@ def _pointing_to(scope: Scope, column: ColumnView, key: ColumnView, linked: RowS
     return either((find(key.values[code]) for code in codes.tolist() if code >= 0), size)
 
 
+def everything(table: TableView) -> RowSet:
+    """All rows of a table that are there."""
+    return np.ones(table.row_count, dtype=np.bool_) if table.live is None else table.live
+
+
 def _index(table: TableView, test: PositionTest) -> RowSet:
-    positions = np.arange(table.row_count, dtype=np.int64)
+    positions = table.positions
     match test:
         case Equals():
-            return np.asarray(positions == test.value)
+            passing = np.asarray(positions == test.value)
         case Mod():
-            return np.asarray(positions % test.divisor == test.remainder)
+            passing = np.asarray(positions % test.divisor == test.remainder)
         case ComparePosition():
-            return ordered(test.order, positions, test.bound)
+            passing = ordered(test.order, positions, test.bound)
+    return both(passing, everything(table))

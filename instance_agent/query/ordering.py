@@ -48,7 +48,7 @@ def sort_value(table: TableView, keys: tuple[SortKey, ...], row: int) -> Hit:
 
 def _value(table: TableView, key: SortKey, row: int) -> JsonValue:
     if key.name == "$index":
-        return row
+        return int(table.positions[row])
     column = table.column(key.name)
     code = int(column.codes[row])
     return column.values[code] if code >= 0 else None

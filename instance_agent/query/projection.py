@@ -34,7 +34,7 @@ def row_projector(scope: Scope, table: TableView, select: tuple[Projection, ...]
 
 def _reader(scope: Scope, table: TableView, projection: Projection) -> Callable[[int], JsonValue]:
     if projection.name == "$index":
-        return lambda row: row
+        return lambda row: int(table.positions[row])
     if projection.name in LATER:
         raise unsupported(f"{projection.name} of a row can't be selected in this version", projection.place)
     path = tuple(projection.name.split("."))

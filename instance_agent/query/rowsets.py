@@ -14,11 +14,6 @@ from numpy.typing import NDArray
 RowSet = NDArray[np.bool_] | NDArray[np.uint32]
 
 
-def everything(size: int) -> RowSet:
-    """All rows of a table of `size` rows."""
-    return np.ones(size, dtype=np.bool_)
-
-
 def as_mask(rows: RowSet, size: int) -> NDArray[np.bool_]:
     """The set as a mask of `size`; the caller must not write to it."""
     if rows.dtype == np.bool_:
@@ -62,6 +57,6 @@ def either(sets: Iterable[RowSet], size: int) -> RowSet:
     return mask
 
 
-def complement(rows: RowSet, size: int) -> RowSet:
-    """Rows not in the set."""
-    return ~as_mask(rows, size)
+def complement(rows: RowSet, all_rows: RowSet) -> RowSet:
+    """Rows of `all_rows`, a mask, that are not in the set."""
+    return np.asarray(all_rows & ~as_mask(rows, len(all_rows)))

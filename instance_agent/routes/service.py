@@ -31,7 +31,7 @@ def get_version() -> Response:
 @blueprint.get("/status/limits")
 def limits() -> Response:
     """How many rows there may be (null: as many as the disk holds), and how many there are."""
-    rows = sum(table.row_count for table in agent().database.read_view().tables.values())
+    rows = sum(table.live_count for table in agent().database.read_view().tables.values())
     return json_answer(
         {"mode": "dedicated", "limits": {"rowsPerTable": None, "rowsTotal": None}, "usage": {"rowsTotal": rows}}
     )

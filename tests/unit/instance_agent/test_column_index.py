@@ -7,11 +7,14 @@ import random
 import numpy as np
 import pytest
 
-from instance_agent.engine.tables import ReadView, TableData, TableView
+from instance_agent.engine.operations import Commit, PutTable, insert
+from instance_agent.engine.state import State
+from instance_agent.engine.tables import ReadView, TableView
 from instance_agent.errors import FieldNotFound, TableNotFound
 from instance_agent.index import postings
 from instance_agent.index.column import ColumnView
-from instance_agent.schema.parse import parse_database, parse_table
+from instance_agent.index.memory_column import MemoryIndex
+from instance_agent.schema.parse import parse_column, parse_database
 from instance_agent.schema.rows import to_batch
 from instance_agent.schema.types import JsonValue
 
@@ -81,19 +84,22 @@ def test_an_index_that_grows_answers_like_the_rows_themselves(
 ) -> None:
     monkeypatch.setattr(postings, "SMALLEST_TAIL", 5)
     chance = random.Random(seed)  # noqa: S311 - a history that can be replayed
-    table = TableData("t", parse_table("t", {"columns": {"c": {"type": type_name, "nullable": True}}}), 1)
+    definition: dict[str, JsonValue] = {"columns": {"c": {"type": type_name, "nullable": True}}}
+    state = State().after(1, Commit([PutTable("t", definition)]), 0)
+    view = ReadView.of(state, None, None)
     cells: list[JsonValue] = []
-    older: list[tuple[ColumnView, int]] = []
-    for _ in range(12):
+    older: list[tuple[ReadView, int]] = []
+    for number in range(2, 14):
         fresh = [chance.choice([None, *VALUES[type_name]]) for _ in range(chance.randrange(12))]
-        table.append(to_batch(table.schema, [{"c": cell} for cell in fresh]))
+        batch = to_batch(view.table("t").schema, [{"c": cell} for cell in fresh])
+        state = state.after(number, Commit([insert("t", batch)]), 0)
+        view = ReadView.of(state, None, view)
         cells += fresh
-        view = TableView(table, len(cells)).column("c")
-        check(view, type_name, cells)
-        older.append((view, len(cells)))
-    for view, count in older:
-        check(view, type_name, cells[:count])
-        check(TableView(table, count).column("c"), type_name, cells[:count])
+        check(view.table("t").column("c"), type_name, cells)
+        older.append((ReadView.of(state, None, view), len(cells)))
+    for seen, count in older:
+        check(seen.table("t").column("c"), type_name, cells[:count])
+        check(ReadView.of(state, None, None).table("t").column("c"), type_name, cells)
 
 
 def test_booleans_and_numbers_are_never_taken_for_each_other() -> None:
@@ -131,23 +137,19 @@ def test_rows_come_back_without_nulls_and_in_alphabetical_order() -> None:
 
 
 def test_a_text_that_repeats_is_analysed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    view = view_of_texts(["rye bread", "bread", "rye bread", None, "rye bread"])
+    cells: list[JsonValue] = ["rye bread", "bread", "rye bread", None, "rye bread"]
+    index = MemoryIndex(parse_column("t", "f", {"type": "Text", "nullable": True}), cells)
     analysed: list[str] = []
-    column = view.column("f")
-    plain = column._index.analyzer
+    plain = index.analyzer
 
     def analyze(text: str) -> list[str]:
         analysed.append(text)
         return plain(text)
 
-    assert column._index._parts is not None
-    monkeypatch.setattr(column._index._parts, "_analyzer", analyze)
+    assert index._parts is not None
+    monkeypatch.setattr(index._parts, "_analyzer", analyze)
+    column = index.view(len(cells))
     assert column.rows_with("bread").tolist() == [0, 1, 2, 4]
-    assert column.feature_offsets.tolist() == [0, 2, 3, 5, 5, 7]
+    assert column.lists is not None
+    assert column.lists[0].tolist() == [0, 2, 3, 5, 5, 7]
     assert analysed == ["rye bread", "bread"]
-
-
-def view_of_texts(texts: list[JsonValue]) -> TableView:
-    table: JsonValue = {"type": "table", "columns": {"f": {"type": "Text", "nullable": True}}}
-    schema = parse_database({"schema": {"t": table}})
-    return ReadView.from_rows(schema, {"t": [{"f": text} for text in texts]}).table("t")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from instance_agent.engine.database import Database
+from instance_agent.engine.parts import MemoryPart
 from instance_agent.schema.parse import parse_database
 from instance_agent.schema.types import JsonValue
 
@@ -23,7 +24,9 @@ def opened(data_dir: Path) -> Database:
 
 def indexed(database: Database) -> dict[str, int]:
     """Rows known to each column's feature index so far."""
-    indexes = database.read_view().table("t").data.indexes
+    part = database.read_view().table("t").state.parts[-1]
+    assert isinstance(part, MemoryPart)
+    indexes = part.rows.indexes
     return {
         name: len(index._parts._offsets) - 1 if index._parts else len(index._whole._codes)
         for name, index in indexes.items()
