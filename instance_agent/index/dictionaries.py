@@ -1,0 +1,256 @@
+"""Sorted dictionaries: the distinct values (or features) of a column, found by binary search, decoded when asked for.
+
+Numbers are ordered by value, booleans false before true, strings by code point, Json values by their canonical text.
+Arrays are ordered by their canonical text too, and that is what is kept of them: their elements' type says how to read
+it back. Json values are kept as they came (`1.0` stays a double, keys keep their order).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any, overload
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from instance_agent.index.canonical import canonical_text
+from instance_agent.index.ragged import Mask
+from instance_agent.index.texts import Texts
+from instance_agent.schema.types import ColumnType, JsonValue, Value
+
+Places = NDArray[np.uint32]
+DECODERS: dict[ColumnType | None, Callable[[bytes], Any]] = {
+    None: msgspec.json.Decoder().decode,
+    ColumnType.BOOLEAN: msgspec.json.Decoder(list[bool]).decode,
+    ColumnType.INT: msgspec.json.Decoder(list[int]).decode,
+    ColumnType.LONG: msgspec.json.Decoder(list[int]).decode,
+    ColumnType.DECIMAL: msgspec.json.Decoder(list[float]).decode,
+    ColumnType.STRING: msgspec.json.Decoder(list[str]).decode,
+}
+"""How arrays are read by the type of their elements, and Json values (None)."""
+
+
+class SortedDictionary(Sequence[Value]):
+    """Distinct values in increasing order. Immutable; safe for many threads."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def value_at(self, at: int) -> Value:
+        """The value at a place from 0 to before the length."""
+
+    @abstractmethod
+    def between(self, start: int, end: int) -> Iterator[Value]:
+        """The values from `start` to before `end`, decoded in bulk."""
+
+    @abstractmethod
+    def find(self, value: JsonValue) -> int:
+        """The place of a value, -1 when it isn't there; 1 finds 1.0, True finds neither."""
+
+    @abstractmethod
+    def kept(self, keep: Mask) -> SortedDictionary:
+        """The values where `keep` is true."""
+
+    @property
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """What it takes."""
+
+    def __iter__(self) -> Iterator[Value]:
+        return self.between(0, len(self))
+
+    @overload
+    def __getitem__(self, index: int) -> Value: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Value]: ...
+    def __getitem__(self, index: int | slice) -> Value | list[Value]:
+        if isinstance(index, slice):
+            start, end, step = index.indices(len(self))
+            return list(self.between(start, max(start, end))) if step == 1 else [*self][index]
+        at = index + len(self) if index < 0 else index
+        if not 0 <= at < len(self):
+            raise IndexError(index)
+        return self.value_at(at)
+
+
+class Numbers(SortedDictionary):
+    """Int and Long as i64, Decimal as f64 (never -0.0), Boolean as bool."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def value_at(self, at: int) -> Value:
+        value: Value = self.values[at].item()
+        return value
+
+    def between(self, start: int, end: int) -> Iterator[Value]:
+        values: list[Value] = self.values[start:end].tolist()
+        return iter(values)
+
+    def find(self, value: JsonValue) -> int:
+        if not isinstance(value, int | float) or isinstance(value, bool) != (self.values.dtype == np.bool_):
+            return -1
+        try:
+            sought = self.values.dtype.type(value)
+        except (OverflowError, ValueError):
+            return -1
+        at = int(np.searchsorted(self.values, sought))
+        return at if at < len(self.values) and self.values[at].item() == value else -1
+
+    def kept(self, keep: Mask) -> SortedDictionary:
+        return Numbers(self.values[keep])
+
+    @property
+    def size_bytes(self) -> int:
+        return self.values.nbytes
+
+
+class Strings(SortedDictionary):
+    """Strings, also whole texts and tokens."""
+
+    def __init__(self, texts: Texts) -> None:
+        self.texts = texts
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def value_at(self, at: int) -> Value:
+        return self.texts.string_at(at)
+
+    def between(self, start: int, end: int) -> Iterator[Value]:
+        return self.texts.strings(start, end)
+
+    def find(self, value: JsonValue) -> int:
+        return self.texts.find(value.encode("utf-8", "surrogatepass")) if isinstance(value, str) else -1
+
+    def kept(self, keep: Mask) -> SortedDictionary:
+        return Strings(self.texts.kept(keep))
+
+    @property
+    def size_bytes(self) -> int:
+        return self.texts.size_bytes
+
+
+class JsonTexts(SortedDictionary):
+    """Arrays and Json values, as JSON."""
+
+    def __init__(self, texts: Texts, element: ColumnType | None) -> None:
+        """element: the type of the arrays' elements; None for a Json column."""
+        self.texts = texts
+        self.element = element
+        self._decode = DECODERS[element]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def value_at(self, at: int) -> Value:
+        return self._decode(self.texts.bytes_at(at))
+
+    def between(self, start: int, end: int) -> Iterator[Value]:
+        return map(self._decode, self.texts.all_bytes(start, end))
+
+    def find(self, value: JsonValue) -> int:
+        try:
+            sought = canonical_text(value)
+        except UnicodeEncodeError:  # no stored value has a lone surrogate
+            return -1
+        if self.element is not None:
+            return self.texts.find(sought)
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self.canonical_at(middle) < sought:
+                low = middle + 1
+            else:
+                high = middle
+        return low if low < len(self) and self.canonical_at(low) == sought else -1
+
+    def canonical_at(self, at: int) -> bytes:
+        """The text that the value at a place is ordered by."""
+        text = self.texts.bytes_at(at)
+        return text if self.element is not None else canonical_text(self._decode(text))
+
+    def kept(self, keep: Mask) -> SortedDictionary:
+        return JsonTexts(self.texts.kept(keep), self.element)
+
+    @property
+    def size_bytes(self) -> int:
+        return self.texts.size_bytes
+
+
+def numbers_of(values: NDArray[Any]) -> tuple[Numbers, Places]:
+    """The dictionary of these numbers or booleans, and each one's place in it."""
+    distinct, places = np.unique(values, return_inverse=True)
+    return Numbers(distinct), places.astype(np.uint32)
+
+
+def strings_of(distinct: Sequence[str]) -> tuple[Strings, Places]:
+    """The dictionary of these distinct strings, and each one's place in it."""
+    order = sorted(range(len(distinct)), key=distinct.__getitem__)
+    return Strings(Texts.of_strings([distinct[at] for at in order])), _inverse(order)
+
+
+def json_texts_of(distinct: Sequence[bytes], element: ColumnType | None) -> tuple[JsonTexts, Places]:
+    """The dictionary of JSON texts, and each one's place in it; texts of equal values share a place.
+
+    element: the type of the arrays' elements, None for Json.
+    """
+    decode = DECODERS[element]
+    plain = element is not None and element is not ColumnType.DECIMAL  # their JSON is canonical as it is
+    canonical = distinct if plain else [canonical_text(decode(text)) for text in distinct]
+    numbers: dict[bytes, int] = {}
+    first = [numbers.setdefault(text, len(numbers)) for text in canonical]
+    representative = list(numbers) if element is not None else _first_of_each(first, distinct)
+    keys = list(numbers)
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    texts = Texts.of_bytes([representative[at] for at in order])
+    return JsonTexts(texts, element), _inverse(order)[np.array(first, np.intp)]
+
+
+def _first_of_each(numbers: Sequence[int], texts: Sequence[bytes]) -> list[bytes]:
+    kept: list[bytes] = []
+    for number, text in zip(numbers, texts, strict=True):
+        if number == len(kept):
+            kept.append(text)
+    return kept
+
+
+def _inverse(order: Sequence[int]) -> Places:
+    places: Places = np.empty(len(order), np.uint32)
+    places[np.array(order, np.intp)] = np.arange(len(order), dtype=np.uint32)
+    return places
+
+
+def united(dictionaries: Sequence[SortedDictionary]) -> tuple[SortedDictionary, list[Places]]:
+    """One dictionary with the values of all (at least one, all of a kind), and for each the places of its values."""
+    first = dictionaries[0]
+    lengths = list(map(len, dictionaries))
+    if isinstance(first, Numbers):
+        every = np.concatenate([one.values for one in dictionaries if isinstance(one, Numbers)])
+        made: SortedDictionary
+        made, places = numbers_of(every)
+    elif isinstance(first, Strings):
+        # Runs that are sorted already are merged by `sorted`, which costs little more than comparing them once.
+        merged = dict.fromkeys(sorted(chain.from_iterable(map(_strings, dictionaries))))
+        made = Strings(Texts.of_strings(list(merged)))
+        number = dict(zip(merged, range(len(merged)), strict=True))
+        places = np.fromiter(
+            map(number.__getitem__, chain.from_iterable(map(_strings, dictionaries))), np.uint32, sum(lengths)
+        )
+    else:
+        element = first.element if isinstance(first, JsonTexts) else None
+        texts = [one.texts.all_bytes() for one in dictionaries if isinstance(one, JsonTexts)]
+        made, places = json_texts_of(list(chain.from_iterable(texts)), element)
+    return made, np.split(places, np.cumsum(lengths)[:-1])
+
+
+def _strings(dictionary: SortedDictionary) -> Iterator[str]:
+    assert isinstance(dictionary, Strings)  # noqa: S101
+    return dictionary.texts.strings()

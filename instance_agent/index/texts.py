@@ -1,0 +1,100 @@
+"""Many texts in one array of bytes: decoded one by one when asked for, or all of them in blocks.
+
+Texts are UTF-8, whose byte order is the order of code points. Lone surrogates, which JSON can't bring, are kept as the
+three bytes that UTF-8 would give them, so that nothing fails to be stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instance_agent.index.ragged import Integers, Mask, Spans, Unsigned, filtered, offsets_of
+
+BLOCK = 8192
+"""So many texts are decoded at a time."""
+
+
+class Texts:
+    """Immutable. Reading one text touches only its own bytes."""
+
+    def __init__(self, content: NDArray[np.uint8], spans: Spans) -> None:
+        self.content = content
+        self.spans = spans
+
+    @classmethod
+    def of_bytes(cls, texts: Sequence[bytes]) -> Texts:
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        return cls(np.frombuffer(b"".join(texts), np.uint8), Spans.of(offsets_of(lengths)))
+
+    @classmethod
+    def of_strings(cls, texts: Sequence[str]) -> Texts:
+        joined = "".join(texts)
+        if not joined.isascii():
+            return cls.of_bytes([text.encode("utf-8", "surrogatepass") for text in texts])
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        return cls(np.frombuffer(joined.encode(), np.uint8), Spans.of(offsets_of(lengths)))
+
+    def __len__(self) -> int:
+        return self.spans.count
+
+    def bytes_at(self, at: int) -> bytes:
+        start, end = self.spans.span(at)
+        return self.content[start:end].tobytes()
+
+    def string_at(self, at: int) -> str:
+        return self.bytes_at(at).decode("utf-8", "surrogatepass")
+
+    def find(self, text: bytes) -> int:
+        """The place of a text among texts in increasing order, -1 when it isn't there."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self.bytes_at(middle) < text:
+                low = middle + 1
+            else:
+                high = middle
+        return low if low < len(self) and self.bytes_at(low) == text else -1
+
+    def strings(self, start: int = 0, end: int | None = None) -> Iterator[str]:
+        """The texts from `start` to before `end`, decoded."""
+        return chain.from_iterable(map(_strings_of, self._blocks(start, end)))
+
+    def all_bytes(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The texts from `start` to before `end`, as they are stored."""
+        return chain.from_iterable(map(_bytes_of, self._blocks(start, end)))
+
+    def kept(self, keep: Mask) -> Texts:
+        """The texts where `keep` is true."""
+        if keep.all():
+            return self
+        offsets, content = filtered(self.spans.offsets(), self.content, keep)
+        return Texts(content, Spans.of(offsets))
+
+    @property
+    def size_bytes(self) -> int:
+        return self.content.nbytes + self.spans.size_bytes
+
+    def _blocks(self, start: int, end: int | None) -> Iterator[tuple[NDArray[np.uint8], Unsigned]]:
+        """Content and offsets into it of some thousand texts at a time."""
+        end = len(self) if end is None else end
+        for first in range(start, end, BLOCK):
+            offsets = self.spans.offsets(first, min(first + BLOCK, end))
+            yield self.content[int(offsets[0]) : int(offsets[-1])], offsets - offsets[0]
+
+
+def _bytes_of(block: tuple[NDArray[np.uint8], Unsigned]) -> list[bytes]:
+    content, offsets = block[0].tobytes(), block[1].tolist()
+    return [content[start:end] for start, end in pairwise(offsets)]
+
+
+def _strings_of(block: tuple[NDArray[np.uint8], Unsigned]) -> list[str]:
+    content, offsets = block
+    text = content.tobytes().decode("utf-8", "surrogatepass")
+    places: Integers = offsets
+    if len(text) < len(content):  # where a character starts: every byte that doesn't continue one
+        places = np.concatenate(([0], np.cumsum((content & 0xC0) != 0x80)))[offsets]
+    return [text[start:end] for start, end in pairwise(places.tolist())]
