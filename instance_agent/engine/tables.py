@@ -43,8 +43,8 @@ class TableView:
         self.state = state
         self._starts = state.starts()
         self._files = [_opened(part, segments) for part in state.parts]
-        same = previous is not None and previous._sharing == self._sharing
-        self._shared: dict[str, SharedColumn] = previous._shared if previous is not None and same else {}
+        shares = previous is not None and self._shares_with(previous)
+        self._shared: dict[str, SharedColumn] = previous._shared if previous is not None and shares else {}
         self._columns: dict[str, ColumnView] = {}
 
     @property
@@ -112,7 +112,7 @@ class TableView:
             PlacedPart(start, self._part_column(at, name, schema), *_overlay(part, name, schema))
             for at, (start, part) in enumerate(zip(self._starts, self.state.parts, strict=True))
         ]
-        fixed = len(parts) - (1 if self.state.parts and isinstance(self.state.parts[-1], MemoryPart) else 0)
+        fixed = len(_split(self.state)[0])
         shared = self._shared.get(name)
         if shared is None:
             shared = self._shared.setdefault(name, SharedColumn([part.column for part in parts[:fixed]]))
@@ -134,11 +134,11 @@ class TableView:
             raise file
         raise DamagedSegment(f"A segment of the table is missing: {file}")
 
-    @cached_property
-    def _sharing(self) -> list[object]:
-        """Equal for views whose parts are the same, the last one's growth and all overlays aside."""
-        last = len(self.state.parts) - 1
-        return [id(self.schema), *(_identity(part, is_last=at == last) for at, part in enumerate(self.state.parts))]
+    def _shares_with(self, previous: TableView) -> bool:
+        """Are the parts the same, but for overlays and the growth of a last one in memory?"""
+        (fixed, tail), (other_fixed, other_tail) = _split(self.state), _split(previous.state)
+        same_tail = other_tail is None or (tail is not None and tail.rows is other_tail.rows)
+        return self.schema is previous.schema and same_tail and _identities(fixed) == _identities(other_fixed)
 
 
 @dataclass(frozen=True)
@@ -198,10 +198,20 @@ def _opened(part: Part, segments: SegmentStore | None) -> OpenFile:
         return error
 
 
-def _identity(part: Part, *, is_last: bool) -> object:
-    if isinstance(part, SegmentPart):
-        return part.segment_id, [(name, repr(value)) for name, value in sorted(part.constants.items())]
-    return id(part.rows), None if is_last else part.row_count
+def _split(state: TableState) -> tuple[Sequence[Part], MemoryPart | None]:
+    """The parts that stay as they are, and the last one when it may grow."""
+    last = state.parts[-1] if state.parts else None
+    return (state.parts[:-1], last) if isinstance(last, MemoryPart) else (state.parts, None)
+
+
+def _identities(parts: Sequence[Part]) -> list[object]:
+    """Equal for the same parts, whatever lies over them."""
+    return [
+        (part.segment_id, sorted((name, repr(value)) for name, value in part.constants.items()))
+        if isinstance(part, SegmentPart)
+        else (id(part.rows), part.row_count)
+        for part in parts
+    ]
 
 
 def _overlay(part: Part, name: str, schema: ColumnSchema) -> tuple[NDArray[np.bool_] | None, Patched | None]:

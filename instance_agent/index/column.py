@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.index.growing import Scalar
-from instance_agent.index.parts import Lists, PartColumn, PlacedPart, Rows
+from instance_agent.index.parts import Lists, PartColumn, PlacedPart, Rows, StoredPart
 from instance_agent.index.united import Extension, Numbering
 from instance_agent.schema.analyzers import Analyzer
 from instance_agent.schema.types import ColumnSchema, ColumnType, FeatureValue, Value
@@ -31,6 +31,11 @@ class SharedColumn:
     @cached_property
     def values(self) -> Numbering:
         return Numbering([part.values for part in self._fixed], [part.find for part in self._fixed])
+
+    @property
+    def sorted_count(self) -> int:
+        """So many of the first values are in increasing order: those of a single segment."""
+        return len(self._fixed[0].values) if len(self._fixed) == 1 and isinstance(self._fixed[0], StoredPart) else 0
 
     @cached_property
     def features(self) -> Numbering:
@@ -84,9 +89,9 @@ class ColumnView:
         return self._whole[0]
 
     @property
-    def values_in_order(self) -> bool:
-        """Are `values` increasing? So are the codes of rows ordered by value, then."""
-        return self._tail is None and not self._overlaid and len(self._parts) == 1
+    def sorted_count(self) -> int:
+        """So many of the first `values` are in increasing order, so that their codes compare as they do."""
+        return self._shared.sorted_count
 
     @cached_property
     def numbers(self) -> NDArray[np.float64]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import overload
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,14 +78,43 @@ def _comparable(
 
 
 def _ranks(column: ColumnView, codes: NDArray[np.int32]) -> NDArray[np.int64]:
-    """The place of each code's value among the sorted distinct values of these codes; 0 for the code -1."""
-    present, places = np.unique(codes, return_inverse=True)
-    by_value = sorted(range(len(present)), key=lambda at: _sortable(column, int(present[at])))
-    ranks = np.empty(len(present), dtype=np.int64)
-    ranks[by_value] = np.arange(len(present))
-    return np.where(codes < 0, 0, ranks[places])
+    """Numbers that compare as the values of these codes do; 0 for the code -1.
+
+    Codes below `sorted_count` do so already; only values behind it are compared, and put in between.
+    """
+    behind = np.unique(codes[codes >= column.sorted_count])
+    others = sorted(behind.tolist(), key=lambda code: _sortable(column.values[code]))
+    front = _Sortables(column)
+    places = np.array([bisect_left(front, _sortable(column.values[code])) for code in others], np.int64)
+    ranks = codes + np.searchsorted(places, codes, side="right")
+    if others:
+        rank_of = np.zeros(max(others) + 1, np.int64)
+        rank_of[others] = places + np.arange(len(others))
+        late = codes >= column.sorted_count
+        ranks[late] = rank_of[codes[late]]
+    return np.where(codes < 0, 0, ranks)
 
 
-def _sortable(column: ColumnView, code: int) -> tuple[bool, str | int]:
-    value = column.values[code] if code >= 0 else None
-    return (value is not None, value if isinstance(value, str | int) else 0)
+class _Sortables(Sequence[str | int]):
+    """The values that are in order, for a binary search."""
+
+    def __init__(self, column: ColumnView) -> None:
+        self._column = column
+
+    def __len__(self) -> int:
+        return self._column.sorted_count
+
+    @overload
+    def __getitem__(self, index: int) -> str | int: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str | int]: ...
+    def __getitem__(self, index: int | slice) -> str | int | list[str | int]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        return _sortable(self._column.values[index])
+
+
+def _sortable(value: JsonValue) -> str | int:
+    if not isinstance(value, str | int):
+        raise TypeError("only strings, whole numbers and booleans are ranked")
+    return value
