@@ -46,15 +46,24 @@ ERRORS: dict[str, ErrorKind] = {
     "table_changed": ErrorKind(
         409, "The table was deleted or replaced meanwhile. Start again with the table as it is."
     ),
+    "epoch_stale": ErrorKind(409, "This epoch is over: another one has written since. Ask who writes now."),
     "request_too_large": ErrorKind(
         413, "The body is larger than 10,485,760 bytes. Send smaller batches, or upload a file."
     ),
     "upload_too_large": ErrorKind(413, "The file is larger than an upload may be. Split it into several uploads."),
     "internal": ErrorKind(500, "Something went wrong inside the database. Report the x-request-id of this answer."),
+    "table_damaged": ErrorKind(
+        500,
+        "The stored data of this table is damaged, so it can't be read; other tables aren't touched. "
+        "Restore the environment from a snapshot.",
+    ),
     "job_lost": ErrorKind(500, "The process that ran the job ended before the job did. Start it again."),
     "jobs_full": ErrorKind(503, "Too many jobs are waiting. Try again when some of them have finished."),
     "key_check_unavailable": ErrorKind(503, "The key couldn't be checked at the moment. Try again shortly."),
     "uploads_unavailable": ErrorKind(503, "Uploads can't be prepared at the moment. Try again shortly."),
+    "writes_paused": ErrorKind(
+        503, "Writes are paused for a moment, and reads go on. Try again after the seconds that Retry-After says."
+    ),
     "storage_failed": ErrorKind(
         503, "The disk refused the write, so nothing was stored. Try again; if it stays, see the logs."
     ),
