@@ -11,13 +11,16 @@ notice by the inode; the old file stays readable to those who have it open.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from instance_agent.errors import AgentError, DamagedData
 from instance_agent.storage import log_format as fmt
-from instance_agent.storage.files import refusal, sync_directory, write_fully
+from instance_agent.storage.directory import Directory
+from instance_agent.storage.files import refusal
 
 SEARCH_BLOCK = 1 << 20
 
@@ -34,11 +37,15 @@ class Record:
 class CommitLog:
     """One open log file. `position` is where this reader goes on reading; writers must hold the writer's lock."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the log at `path`. Raises DamagedData when it isn't one, FileNotFoundError when there is none."""
+    def __init__(self, path: Path, directory: Directory | None = None) -> None:
+        """Open the log at `path`. Raises DamagedData when it isn't one, FileNotFoundError when there is none.
+
+        directory: what the file is changed through, its folder unless said otherwise.
+        """
         self.path = path
-        self._file = path.open("r+b", buffering=0)
-        self._descriptor = self._file.fileno()
+        self._directory = directory or Directory(path.parent)
+        self._descriptor = self._directory.open(path.name)
+        self._closing = weakref.finalize(self, self._directory.close, self._descriptor)
         try:
             self.header = fmt.unpack_header(os.pread(self._descriptor, fmt.HEADER_SIZE, 0))
         except fmt.BadHeader as error:
@@ -46,38 +53,37 @@ class CommitLog:
         self.position = fmt.HEADER_SIZE
 
     @classmethod
-    def create(cls, path: Path, base_commit: int = 0, base: Iterable[bytes] = ()) -> CommitLog:
+    def create(
+        cls, path: Path, base_commit: int = 0, base: Iterable[bytes] = (), directory: Directory | None = None
+    ) -> CommitLog:
         """A new log at `path` that starts with these base payloads, in place of any other; durable on return.
 
         Raises AgentError (disk_full, storage_failed), then `path` is as it was.
         """
-        temporary = path.with_name(f"{path.name}.new")
+        directory = directory or Directory(path.parent)
+        temporary = f"{path.name}.new"
         log_id = os.urandom(8)
         try:
-            with temporary.open("wb") as file:
-                file.write(bytes(fmt.HEADER_SIZE))
-                for payload in base:
-                    file.write(fmt.pack_record(log_id, base_commit, payload))
-                end = file.tell()
-                file.seek(0)
-                file.write(fmt.pack_header(fmt.Header(log_id, base_commit, end), end))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(path)
+            _write_base(directory, temporary, fmt.Header(log_id, base_commit, 0), base)
+            directory.rename(temporary, path.name)
+            directory.sync_names(".")
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise refusal(error) from error
-        sync_directory(path.parent)
-        return cls(path)
+        return cls(path, directory)
 
     @classmethod
-    def recover(cls, path: Path) -> CommitLog:
+    def recover(cls, path: Path, directory: Directory | None = None) -> CommitLog:
         """The log at `path`, made empty when there is none, settled, at its start. For the lock's holder."""
         if not path.exists():
-            return cls.create(path)
-        found = cls(path)
+            return cls.create(path, directory=directory)
+        found = cls(path, directory)
         found.settle()
         return found
+
+    @property
+    def version(self) -> int:
+        """The file's format version; only logs of the newest one may be appended to."""
+        return self.header.version
 
     @property
     def published(self) -> int:
@@ -123,8 +129,8 @@ class CommitLog:
         if end < size:
             if self._finds_record(end + 1, size):
                 raise self._damaged(end, "a record is broken, and whole ones follow it")
-            os.ftruncate(self._descriptor, end)
-        os.fsync(self._descriptor)
+            self._directory.truncate(self._descriptor, end)
+        self._directory.sync(self._descriptor)
         if end > start:
             self._publish(end)
 
@@ -133,21 +139,23 @@ class CommitLog:
 
         Raises AgentError (disk_full, storage_failed), then nothing of it is in the log.
         """
+        if self.version != fmt.VERSION:
+            raise ValueError("a log of an earlier format version is rewritten before anything is appended to it")
         if len(payload) > fmt.LONGEST_PAYLOAD:
             raise AgentError("request_too_large")
         start = self.published
         try:
             record = fmt.pack_record(self.header.log_id, commit_number, payload)
-            write_fully(self._descriptor, record, start)
-            os.fdatasync(self._descriptor)
+            self._directory.write(self._descriptor, record, start)
+            self._directory.sync(self._descriptor)
             self._publish(start + len(record))
         except OSError as error:
-            os.ftruncate(self._descriptor, start)
+            self._directory.truncate(self._descriptor, start)
             raise refusal(error) from error
         return start + len(record)
 
     def _publish(self, length: int) -> None:
-        write_fully(self._descriptor, fmt.PUBLISHED.pack(length), fmt.PUBLISHED_AT)
+        self._directory.write(self._descriptor, fmt.PUBLISHED.pack(length), fmt.PUBLISHED_AT)
 
     def _record_at(self, offset: int, limit: int) -> Record | None:
         """The whole record at `offset` that ends at or before `limit`, else None."""
@@ -184,3 +192,23 @@ class CommitLog:
             f"{self.path} is damaged at byte {offset}: {what}. Nothing was changed. "
             "Restore the data directory from a snapshot, or ask for help before anything is written."
         )
+
+
+def _write_base(directory: Directory, name: str, header: fmt.Header, base: Iterable[bytes]) -> None:
+    """Write a whole log, synced. Raises OSError, then the file isn't there."""
+    with suppress(FileNotFoundError):
+        directory.remove(name)  # what a writer left when it died
+    descriptor = directory.create(name)
+    try:
+        end = fmt.HEADER_SIZE
+        for payload in base:
+            record = fmt.pack_record(header.log_id, header.base_commit, payload)
+            directory.write(descriptor, record, end)
+            end += len(record)
+        directory.write(descriptor, fmt.pack_header(replace(header, base_end=end), end), 0)
+        directory.sync(descriptor)
+    except OSError:
+        directory.remove(name)
+        raise
+    finally:
+        directory.close(descriptor)

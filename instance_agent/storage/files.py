@@ -19,7 +19,7 @@ def refusal(error: OSError) -> AgentError:
     return AgentError("disk_full" if error.errno in NO_SPACE else "storage_failed")
 
 
-def write_fully(descriptor: int, content: bytes, offset: int) -> None:
+def write_fully(descriptor: int, content: bytes | memoryview, offset: int) -> None:
     """Write all of `content` at `offset`. Not durable before a sync. Raises OSError, then any part may be written."""
     view = memoryview(content)
     while view:

@@ -5,7 +5,7 @@ All numbers are little-endian. The file is one header, then records without gaps
 Header, 56 bytes:
 
     0   8  magic "VAKKALOG"
-    8   4  format version, 1
+    8   4  format version, 2
     12  4  zero
     16  8  log id: random bytes, new with every file
     24  8  base commit: the number of the commit that the base records (below) amount to, 0 in a database's first log
@@ -23,6 +23,9 @@ Record, 24 bytes and its payload:
     16  8  commit number
     24  n  payload
 
+Format version 1 has the same bytes, and records that say less: it is read, and rewritten before anything is appended,
+so that no earlier program meets what it doesn't know.
+
 The published length is written last, after the record before it is synced, and is not synced itself. So after a loss
 of power it may lag behind records that were acknowledged, never run ahead of what is on the disk. Bytes behind it are
 either such records, whole, or what a writer left when it died: a torn tail. A record's checksum covers the log id,
@@ -37,7 +40,8 @@ from dataclasses import dataclass
 
 MAGIC = b"VAKKALOG"
 MARKER = b"VREC"
-VERSION = 1
+VERSION = 2
+READABLE_VERSIONS = (1, 2)
 FIXED = struct.Struct("<8sII8sQQ")
 CHECKED = struct.Struct("<II")
 PUBLISHED = struct.Struct("<Q")
@@ -60,6 +64,7 @@ class Header:
     log_id: bytes
     base_commit: int
     base_end: int
+    version: int = VERSION
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class RecordHead:
 
 
 def pack_header(header: Header, published: int) -> bytes:
-    fixed = FIXED.pack(MAGIC, VERSION, 0, header.log_id, header.base_commit, header.base_end)
+    fixed = FIXED.pack(MAGIC, header.version, 0, header.log_id, header.base_commit, header.base_end)
     return fixed + CHECKED.pack(zlib.crc32(fixed), 0) + PUBLISHED.pack(published)
 
 
@@ -82,11 +87,11 @@ def unpack_header(content: bytes) -> Header:
     if len(content) < HEADER_SIZE or content[: len(MAGIC)] != MAGIC:
         raise BadHeader("it doesn't start like a commit log")
     _, version, _, log_id, base_commit, base_end = FIXED.unpack_from(content)
-    if version != VERSION:
-        raise BadHeader(f"it has format version {version}, and this program reads version {VERSION}")
+    if version not in READABLE_VERSIONS:
+        raise BadHeader(f"it has format version {version}, and this program reads versions up to {VERSION}")
     if CHECKED.unpack_from(content, FIXED.size)[0] != zlib.crc32(content[: FIXED.size]):
         raise BadHeader("the checksum of its header is wrong")
-    return Header(log_id, base_commit, base_end)
+    return Header(log_id, base_commit, base_end, version)
 
 
 def pack_record(log_id: bytes, commit_number: int, payload: bytes) -> bytes:

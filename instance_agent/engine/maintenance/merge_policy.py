@@ -1,7 +1,7 @@
 """Which parts of a table are rewritten next. Pure: sizes in, a range of parts out.
 
 Segments are merged with their neighbours only, so the order of rows stays. Sizes fall into tiers, each FAN_IN times
-the one before; FAN_IN neighbours of one tier (or below) become one segment of the next. So a row is rewritten about
+the one before; FAN_IN neighbours of one tier, with smaller ones between them, become one. So a row is rewritten about
 once per tier, log_FAN_IN(table / SMALL_ROWS) times in all, and a table of n rows has at most about
 FAN_IN * log_FAN_IN(n / SMALL_ROWS) segments.
 """
@@ -86,7 +86,7 @@ def _next_merge(parts: Sequence[PartSize]) -> Span | None:
     for highest in tiers:
         small_enough = [not part.in_memory and tier(part.row_count) <= highest for part in parts]
         for run in _runs(parts, small_enough):
-            if run.end - run.first >= FAN_IN:
+            if sum(tier(part.row_count) == highest for part in parts[run.first : run.end]) >= FAN_IN:
                 return run
     return None
 

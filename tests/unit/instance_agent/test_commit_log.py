@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from instance_agent.errors import AgentError, DamagedData
-from instance_agent.storage import commit_log, files
 from instance_agent.storage.commit_log import CommitLog
-from instance_agent.storage.log_format import HEADER_SIZE, PUBLISHED_AT, RECORD_SIZE
+from instance_agent.storage.directory import Directory
+from instance_agent.storage.log_format import HEADER_SIZE, PUBLISHED_AT, RECORD_SIZE, Header, pack_header
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_log_of_another_version_says_both_versions(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[8] = 9
     path.write_bytes(content)
-    with pytest.raises(DamagedData, match="version 9, and this program reads version 1"):
+    with pytest.raises(DamagedData, match="version 9, and this program reads versions up to 2"):
         CommitLog(path)
 
 
@@ -148,23 +148,23 @@ def test_a_failed_write_leaves_nothing_behind(
 ) -> None:
     log = CommitLog(path)
     end = log.append(1, b"kept")
-    real_write = files.write_fully
+    real_write = Directory.write
 
     def fail(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    def half_write(descriptor: int, content: bytes, offset: int) -> None:
+    def half_write(directory: Directory, descriptor: int, content: bytes, offset: int) -> None:
         is_publishing = offset == PUBLISHED_AT
         if is_publishing == (fails == "publish"):
-            real_write(descriptor, content[: 0 if is_publishing else len(content) // 2], offset)
+            real_write(directory, descriptor, content[: 0 if is_publishing else len(content) // 2], offset)
             fail()
-        real_write(descriptor, content, offset)
+        real_write(directory, descriptor, content, offset)
 
     with monkeypatch.context() as broken:
         if fails == "sync":
             broken.setattr(os, "fdatasync", fail)
         else:
-            broken.setattr(commit_log, "write_fully", half_write)
+            broken.setattr(Directory, "write", half_write)
         with pytest.raises(AgentError) as refused:
             log.append(2, b"lost")
     assert refused.value.code == ("storage_failed" if number == errno.EIO else "disk_full")
@@ -196,3 +196,16 @@ def test_a_replacement_that_fails_changes_nothing(path: Path) -> None:
         CommitLog.create(path, 1, (payload for _ in [0] for payload in base()))
     assert payloads(CommitLog(path)) == [b"one"]
     assert [item.name for item in path.parent.iterdir()] == ["commit.log"]
+
+
+def test_a_log_of_the_first_version_is_read_but_not_appended_to(path: Path) -> None:
+    log = CommitLog(path)
+    log.append(1, b"one")
+    content = path.read_bytes()
+    older = Header(log.header.log_id, 0, HEADER_SIZE, version=1)
+    path.write_bytes(pack_header(older, len(content)) + content[HEADER_SIZE:])
+    old = CommitLog(path)
+    assert (old.version, payloads(old)) == (1, [b"one"])
+    with pytest.raises(ValueError, match="earlier format version"):
+        old.append(2, b"two")
+    assert path.read_bytes()[HEADER_SIZE:] == content[HEADER_SIZE:]
