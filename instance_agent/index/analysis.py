@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.index.dictionaries import SortedDictionary, strings_of
-from instance_agent.index.encoding import Numbering, encoder_of
+from instance_agent.index.dictionaries import SortedDictionary, Strings, strings_of
+from instance_agent.index.encoding import encoder_of
+from instance_agent.index.numbering import Numbering
 from instance_agent.index.ragged import Unsigned, gathered, offsets_of, shrunk, without_repetitions
+from instance_agent.index.word_texts import WordTexts, numbered_words
 from instance_agent.schema.analyzers import Analyzer
 from instance_agent.schema.types import ColumnSchema, ColumnType, JsonValue
 
@@ -60,26 +62,31 @@ def _tokens(schema: ColumnSchema, values: SortedDictionary, analyzer: Analyzer) 
     if not is_word_by_word(schema.analyzer):
         for texts in _blocks(values):
             tokens.add(list(map(analyzer, texts)))
-        return tokens.finish()
-    words = Numbering()
-    lengths: list[NDArray[np.int64]] = []
-    numbers: list[Unsigned] = []
-    for texts in _blocks(values):
-        known = len(words)
-        split = list(map(str.split, texts))
-        lengths.append(np.fromiter(map(len, split), np.int64, len(split)))
-        numbers.append(words.number(chain.from_iterable(split), int(lengths[-1].sum())))
-        tokens.add(list(map(analyzer, islice(words, known, None))))
-    features, of_words = tokens.finish_repeating()
-    if not lengths:
-        return features, _lists_of(np.empty(0, np.int64), of_words.codes)
-    word_offsets, every = offsets_of(np.concatenate(lengths)), np.concatenate(numbers)
-    offsets, codes = gathered(of_words.offsets, of_words.codes, every)
+        features, lists = tokens.finish()
+        return features, _lists_of(np.diff(lists.offsets), lists.codes)
+    words, word_offsets, word_codes = _words_of(values)
+    for start in range(0, len(words), BLOCK):
+        tokens.add(list(map(analyzer, words[start : start + BLOCK])))
+    features, of_words = tokens.finish()
+    offsets, codes = gathered(of_words.offsets, of_words.codes, word_codes)
     return features, _lists_of(np.diff(offsets[word_offsets]), codes)
 
 
+def _words_of(values: SortedDictionary) -> tuple[list[str], Unsigned, Unsigned]:
+    """The distinct words, and for each text (offsets, codes) those that it has."""
+    if isinstance(values, Strings) and isinstance(values.texts, WordTexts):
+        texts = values.texts
+        return list(texts.words.strings()), texts.spans.offsets(), texts.codes
+    words = Numbering()
+    numbered = [numbered_words(words, block) for block in _blocks(values)]
+    if not numbered:
+        return [], np.zeros(1, np.uint32), np.empty(0, np.uint8)
+    lengths, codes = zip(*numbered, strict=True)
+    return list(words), offsets_of(np.concatenate(lengths)), np.concatenate(codes)
+
+
 def is_word_by_word(definition: JsonValue) -> bool:
-    """Does the analyzer give for a text what it gives for its parts between white space, one after the other?
+    """Does the analyzer give for a text what it gives for its parts between spaces, one after the other?
 
     Then each distinct word is analysed once. So it is with the standard analyzer, `whitespace` and those of languages:
     no token has white space in it, and what lower-casing makes of a letter depends on its own word only.
@@ -108,11 +115,7 @@ class _Tokens:
         self._codes.append(self._numbering.number(chain.from_iterable(token_lists), int(lengths.sum())))
 
     def finish(self) -> tuple[SortedDictionary, Lists]:
-        features, lists = self.finish_repeating()
-        return features, _lists_of(np.diff(lists.offsets), lists.codes)
-
-    def finish_repeating(self) -> tuple[SortedDictionary, Lists]:
-        """The tokens and the lists with their repetitions."""
+        """The tokens, and the lists with their repetitions."""
         features, places = strings_of(list(self._numbering))
         places = shrunk(places)
         if not self._codes:

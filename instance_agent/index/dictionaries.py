@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.index.canonical import canonical_text
-from instance_agent.index.ragged import Mask
-from instance_agent.index.texts import Texts
+from instance_agent.index.numbering import Numbering
+from instance_agent.index.ragged import Mask, Unsigned
+from instance_agent.index.texts import PackedTexts, Texts
+from instance_agent.index.word_texts import WordTexts, as_words, joined_words, united_texts, word_texts
 from instance_agent.schema.types import ColumnType, JsonValue, Value
 
 Places = NDArray[np.uint32]
@@ -138,10 +140,17 @@ class Strings(SortedDictionary):
         return self.texts.size_bytes
 
 
+class WholeTexts(Strings):
+    """The whole values of a Text column, kept as words where that can be."""
+
+    def kept(self, keep: Mask) -> SortedDictionary:
+        return WholeTexts(self.texts.kept(keep))
+
+
 class JsonTexts(SortedDictionary):
     """Arrays and Json values, as JSON."""
 
-    def __init__(self, texts: Texts, element: ColumnType | None) -> None:
+    def __init__(self, texts: PackedTexts, element: ColumnType | None) -> None:
         """element: the type of the arrays' elements; None for a Json column."""
         self.texts = texts
         self.element = element
@@ -151,7 +160,8 @@ class JsonTexts(SortedDictionary):
         return len(self.texts)
 
     def value_at(self, at: int) -> Value:
-        return self._decode(self.texts.bytes_at(at))
+        value: Value = self._decode(self.texts.bytes_at(at))
+        return value
 
     def between(self, start: int, end: int) -> Iterator[Value]:
         return map(self._decode, self.texts.all_bytes(start, end))
@@ -194,7 +204,7 @@ def numbers_of(values: NDArray[Any]) -> tuple[Numbers, Places]:
 def strings_of(distinct: Sequence[str]) -> tuple[Strings, Places]:
     """The dictionary of these distinct strings, and each one's place in it."""
     order = sorted(range(len(distinct)), key=distinct.__getitem__)
-    return Strings(Texts.of_strings([distinct[at] for at in order])), _inverse(order)
+    return Strings(PackedTexts.of_strings([distinct[at] for at in order])), _inverse(order)
 
 
 def json_texts_of(distinct: Sequence[bytes], element: ColumnType | None) -> tuple[JsonTexts, Places]:
@@ -210,8 +220,22 @@ def json_texts_of(distinct: Sequence[bytes], element: ColumnType | None) -> tupl
     representative = list(numbers) if element is not None else _first_of_each(first, distinct)
     keys = list(numbers)
     order = sorted(range(len(keys)), key=keys.__getitem__)
-    texts = Texts.of_bytes([representative[at] for at in order])
+    texts = PackedTexts.of_bytes([representative[at] for at in order])
     return JsonTexts(texts, element), _inverse(order)[np.array(first, np.intp)]
+
+
+def whole_texts_of(words: Sequence[str], offsets: Unsigned, codes: Unsigned) -> tuple[WholeTexts, Places]:
+    """The dictionary of the texts that have these words, and each text's place in it.
+
+    words: distinct, each in some text. offsets, codes: each text's words, see `ragged`.
+    """
+    found = word_texts(words, offsets, codes)
+    if found is not None:
+        return WholeTexts(found[0]), found[1]
+    numbering = Numbering()
+    numbers = numbering.number(joined_words(words, offsets, codes), len(offsets) - 1)
+    strings, places = strings_of(list(numbering))
+    return WholeTexts(strings.texts), places[numbers]
 
 
 def _first_of_each(numbers: Sequence[int], texts: Sequence[bytes]) -> list[bytes]:
@@ -231,26 +255,35 @@ def _inverse(order: Sequence[int]) -> Places:
 def united(dictionaries: Sequence[SortedDictionary]) -> tuple[SortedDictionary, list[Places]]:
     """One dictionary with the values of all (at least one, all of a kind), and for each the places of its values."""
     first = dictionaries[0]
-    lengths = list(map(len, dictionaries))
+    made: SortedDictionary
     if isinstance(first, Numbers):
-        every = np.concatenate([one.values for one in dictionaries if isinstance(one, Numbers)])
-        made: SortedDictionary
-        made, places = numbers_of(every)
-    elif isinstance(first, Strings):
-        # Runs that are sorted already are merged by `sorted`, which costs little more than comparing them once.
-        merged = dict.fromkeys(sorted(chain.from_iterable(map(_strings, dictionaries))))
-        made = Strings(Texts.of_strings(list(merged)))
-        number = dict(zip(merged, range(len(merged)), strict=True))
-        places = np.fromiter(
-            map(number.__getitem__, chain.from_iterable(map(_strings, dictionaries))), np.uint32, sum(lengths)
-        )
-    else:
-        element = first.element if isinstance(first, JsonTexts) else None
+        made, places = numbers_of(np.concatenate([one.values for one in dictionaries if isinstance(one, Numbers)]))
+    elif isinstance(first, JsonTexts):
         texts = [one.texts.all_bytes() for one in dictionaries if isinstance(one, JsonTexts)]
-        made, places = json_texts_of(list(chain.from_iterable(texts)), element)
-    return made, np.split(places, np.cumsum(lengths)[:-1])
+        made, places = json_texts_of(list(chain.from_iterable(texts)), first.element)
+    elif isinstance(first, WholeTexts):
+        made, places = _united_whole_texts([one for one in dictionaries if isinstance(one, WholeTexts)])
+    else:
+        made, places = _united_strings([one for one in dictionaries if isinstance(one, Strings)])
+    return made, np.split(places, np.cumsum(list(map(len, dictionaries)))[:-1])
 
 
-def _strings(dictionary: SortedDictionary) -> Iterator[str]:
-    assert isinstance(dictionary, Strings)  # noqa: S101
-    return dictionary.texts.strings()
+def _united_whole_texts(dictionaries: Sequence[WholeTexts]) -> tuple[WholeTexts, Places]:
+    parts: list[WordTexts] = []
+    for dictionary in dictionaries:
+        words = as_words(dictionary.texts)
+        if words is None:
+            strings, places = _united_strings(dictionaries)
+            return WholeTexts(strings.texts), places
+        parts.append(words)
+    texts, places = united_texts(parts)
+    return WholeTexts(texts), places
+
+
+def _united_strings(dictionaries: Sequence[Strings]) -> tuple[Strings, Places]:
+    # Runs that are sorted already are merged by `sorted`, which costs little more than comparing them once.
+    merged = list(dict.fromkeys(sorted(chain.from_iterable(one.texts.strings() for one in dictionaries))))
+    number = dict(zip(merged, range(len(merged)), strict=True))
+    every = map(number.__getitem__, chain.from_iterable(one.texts.strings() for one in dictionaries))
+    places = np.fromiter(every, np.uint32, sum(map(len, dictionaries)))
+    return Strings(PackedTexts.of_strings(merged)), places

@@ -6,9 +6,8 @@ Rows pay for one look-up in a dict; whatever else a value costs (sorting, analys
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import chain, count, islice
+from collections.abc import Sequence
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
@@ -19,11 +18,16 @@ from instance_agent.index.dictionaries import (
     Numbers,
     Places,
     SortedDictionary,
+    WholeTexts,
     json_texts_of,
     numbers_of,
     strings_of,
+    whole_texts_of,
 )
-from instance_agent.index.ragged import Unsigned, shrunk
+from instance_agent.index.numbering import Numbering
+from instance_agent.index.ragged import Unsigned, offsets_of, shrunk
+from instance_agent.index.texts import PackedTexts
+from instance_agent.index.word_texts import numbered_words
 from instance_agent.schema.types import ColumnType
 
 BYTES_PER_DISTINCT = 150
@@ -51,29 +55,14 @@ def encoder_of(column_type: ColumnType) -> Encoder:
     """The encoder of a column of this type, for its whole values."""
     if column_type.is_array or column_type is ColumnType.JSON:
         return _JsonEncoder(column_type)
-    if column_type in (ColumnType.STRING, ColumnType.TEXT):
-        return StringEncoder()
+    if column_type is ColumnType.TEXT:
+        return _TextEncoder()
+    if column_type is ColumnType.STRING:
+        return _StringEncoder()
     return _NumberEncoder(column_type)
 
 
-class Numbering:
-    """Numbers from 0 for distinct keys, in order of first appearance; all in C."""
-
-    def __init__(self) -> None:
-        self._numbers: defaultdict[Hashable, int] = defaultdict(count().__next__)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._numbers)
-
-    def number(self, keys: Iterable[Hashable], length: int) -> Unsigned:
-        """The numbers of `length` keys, new ones for those that weren't there."""
-        return shrunk(np.fromiter(map(self._numbers.__getitem__, keys), np.uint32, length))
-
-
-class StringEncoder(Encoder):
+class _StringEncoder(Encoder):
     """Strings, by one dict."""
 
     def __init__(self) -> None:
@@ -101,7 +90,7 @@ class StringEncoder(Encoder):
         return codes + len(self._numbering) * BYTES_PER_DISTINCT + self._characters
 
 
-class _JsonEncoder(StringEncoder):
+class _JsonEncoder(_StringEncoder):
     """Arrays and Json: values with the same JSON are told apart from others by it, without looking inside."""
 
     def __init__(self, column_type: ColumnType) -> None:
@@ -115,6 +104,45 @@ class _JsonEncoder(StringEncoder):
 
     def _sorted(self, distinct: list[Any]) -> tuple[SortedDictionary, Places]:
         return json_texts_of(distinct, self._element)
+
+
+class _TextEncoder(Encoder):
+    """Texts, kept as the numbers of their words: most words come again and again, and whole texts don't."""
+
+    def __init__(self) -> None:
+        self._words = Numbering()
+        self._characters = 0
+        self._lengths: list[NDArray[np.int64]] = []  # how many words each text has
+        self._codes: list[Unsigned] = []  # the words of all texts
+        self._rows: list[Unsigned] = []  # per row 0, or the number of its text counted from 1
+        self._text_count = 0
+
+    def add(self, cells: Sequence[Any]) -> None:
+        texts = Numbering()
+        texts.number([None], 1)  # null is 0
+        rows = texts.number(cells, len(cells)).astype(np.uint32)
+        distinct = list(islice(texts, 1, None))
+        rows[rows > 0] += np.uint32(self._text_count)
+        self._rows.append(rows)
+        self._text_count += len(distinct)
+        known = len(self._words)
+        lengths, codes = numbered_words(self._words, distinct)
+        self._lengths.append(lengths)
+        self._codes.append(codes)
+        self._characters += sum(map(len, islice(self._words, known, None)))
+
+    def finish(self) -> tuple[SortedDictionary, Unsigned]:
+        if not self._rows:
+            return WholeTexts(PackedTexts.of_strings([])), np.empty(0, np.uint8)
+        words, self._words = list(self._words), Numbering()
+        offsets, codes = offsets_of(np.concatenate(self._lengths)), np.concatenate(self._codes)
+        dictionary, places = whole_texts_of(words, offsets, codes)
+        return dictionary, _coded(places, self._rows, len(dictionary))
+
+    @property
+    def size_bytes(self) -> int:
+        arrays = sum(part.nbytes for part in chain(self._lengths, self._codes, self._rows))
+        return arrays + len(self._words) * BYTES_PER_DISTINCT + self._characters
 
 
 class _NumberEncoder(Encoder):

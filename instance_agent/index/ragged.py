@@ -6,7 +6,9 @@ there are lists.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -65,7 +67,40 @@ def stable_order(codes: Unsigned) -> NDArray[np.intp]:
     return order[np.argsort(high[order], kind="stable")] if high.any() else order
 
 
-def starts_of_codes(codes: Unsigned, count: int) -> NDArray[np.int64]:
+def sorted_lists(offsets: Integers, codes: Unsigned, code_count: int) -> tuple[NDArray[np.intp], Mask]:
+    """The lists in lexicographic order of their codes (below `code_count`), a list before all that it begins.
+
+    Returns the places of the lists in that order, and for each whether it differs from the one before.
+    Several codes at a time make one number; after each round only lists that are still alike go on.
+    """
+    bits = code_count.bit_length()  # 0 stands for the end of a list
+    width = 64 // bits if bits else 64
+    starts, ends = offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64)
+    order: NDArray[np.intp] = np.arange(len(starts))
+    differs: Mask = np.zeros(len(starts), np.bool_)
+    differs[:1] = True
+    open_places = order.copy()  # of groups of equal lists, whole groups, of which some go on
+    depth = 0
+    while len(open_places):
+        lists = order[open_places]
+        keys: NDArray[np.uint64] = np.zeros(len(lists), np.uint64)
+        for at in range(depth, depth + width):
+            items = starts[lists] + at
+            there = items < ends[lists]
+            keys <<= np.uint64(bits)
+            keys[there] += codes[items[there]].astype(np.uint64) + np.uint64(1)
+        by_key = np.argsort(keys) if depth == 0 else np.lexsort((keys, np.cumsum(differs[open_places])))
+        lists, keys = lists[by_key], keys[by_key]
+        order[open_places] = lists
+        differs[open_places[1:]] |= keys[1:] != keys[:-1]
+        depth += width
+        groups = np.cumsum(differs[open_places]) - 1
+        goes_on = np.bincount(groups, weights=(ends - starts)[lists] > depth) > 0
+        open_places = open_places[(goes_on & (np.bincount(groups) > 1))[groups]]
+    return order, differs
+
+
+def starts_of_codes(codes: Integers, count: int) -> NDArray[np.int64]:
     """Where each code's group starts when `codes` are ordered; `count` + 1 numbers."""
     starts: NDArray[np.int64] = np.zeros(count + 1, np.int64)
     np.cumsum(np.bincount(codes, minlength=count), out=starts[1:])
@@ -132,6 +167,27 @@ class Spans:
         start = int(self.starts[block]) + (sum(before.tobytes()) if before.itemsize == 1 else int(before.sum()))
         return start, start + int(self.lengths[at])
 
+    def count_before(self, is_before: Callable[[int, int], bool]) -> int:
+        """Of lists in order, how many come before a certain one. is_before: does the list from a start to an end?
+
+        Looks for the right block first, then in it, so that few lengths are added up.
+        """
+        if self.is_even:
+            length = int(self.lengths[0]) if self.count else 0
+            return _partition_point(self.count, lambda at: is_before(at * length, (at + 1) * length))
+        starts, lengths = self.starts, self.lengths
+
+        def is_block_before(block: int) -> bool:
+            start = int(starts[block])
+            return is_before(start, start + int(lengths[block * STRIDE]))
+
+        blocks = _partition_point(len(starts), is_block_before)
+        if blocks == 0:
+            return 0
+        first = (blocks - 1) * STRIDE
+        ends = list(accumulate(lengths[first : first + STRIDE].tolist(), initial=int(starts[blocks - 1])))
+        return first + _partition_point(len(ends) - 1, lambda at: is_before(ends[at], ends[at + 1]))
+
     def offsets(self, first: int = 0, last: int | None = None) -> Unsigned:
         """Where the lists from `first` to before `last` start, and where the last of them ends: an array of its own."""
         last = self.count if last is None else last
@@ -144,6 +200,18 @@ class Spans:
     @property
     def size_bytes(self) -> int:
         return self.lengths.nbytes + self.starts.nbytes
+
+
+def _partition_point(count: int, is_before: Callable[[int], bool]) -> int:
+    """The first place from 0 on for which it isn't true; `count` when it is for all before that."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if is_before(middle):
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 def offsets_type(offsets: Integers) -> Unsigned:

@@ -8,11 +8,10 @@ All names start with the column's prefix. "places" are numbers of values or feat
     features...     the dictionary of the features; this and the following only for Text and arrays
     lists.lengths, lists.starts     how many features each row has (see `ragged.Spans`)
     lists.codes     their places, row by row
-    lists.frequencies   how often each occurs in its row, 255 for more; none when all occur once
-    rows            the posting lists one after the other: increasing row numbers (u32) of each feature, or, where a
-                    value is the one feature, of each value; none when row r has the value r, or all rows the same
-    rows.starts     where each list starts in `rows`, and where the last one ends; none when each has one row
-
+    lists.repeated  the places in `lists.codes` of features that occur more than once in their row, increasing
+    lists.times     how often each of those occurs, 255 for more; both only where there are such
+    rows            the posting lists of the features, or, where a value is the one feature, of the values (see
+                    `posting_lists`); none when row r has the value r, or all rows the same
 """
 
 from __future__ import annotations
@@ -26,48 +25,49 @@ from numpy.typing import NDArray
 from instance_agent.index.analysis import feature_type
 from instance_agent.index.column_arrays import ColumnArrays, Forward
 from instance_agent.index.dictionaries import Numbers, SortedDictionary
+from instance_agent.index.posting_lists import (
+    PostingLists,
+    Rows,
+    postings_of_codes,
+    postings_of_lists,
+    store_postings,
+    store_small_postings,
+)
 from instance_agent.index.ragged import (
     Spans,
     Unsigned,
     offsets_type,
     smallest_unsigned,
-    stable_order,
-    starts_of_codes,
 )
 from instance_agent.index.stored_dictionary import open_dictionary, open_spans, store_dictionary, store_spans
 from instance_agent.schema.types import ColumnSchema, FeatureValue, JsonValue, Value
 from instance_agent.storage.segment_file import SegmentFile, SegmentWriter
 
-Rows = NDArray[np.uint32]
-
 
 def store(writer: SegmentWriter, prefix: str, arrays: ColumnArrays) -> None:
     """Write the column's arrays and its posting lists. Raises OSError."""
+    codes, value_count = arrays.codes, len(arrays.values)
     store_dictionary(writer, prefix + "values", arrays.values, kind="data")
-    codes = arrays.codes
-    if is_counting(codes, len(arrays.values)):
-        pass
-    elif is_constant(codes):
+    if is_constant(codes) and not is_counting(codes, value_count):
         writer.add(prefix + "codes", codes[:1], kind="data")
-    else:
+    elif not is_counting(codes, value_count):
         writer.add(prefix + "codes", codes, kind="data")
         if arrays.forward is None:
-            _store_postings(writer, prefix, *postings_of_codes(codes, len(arrays.values)))
-    if arrays.forward is None or arrays.features is None:
-        return
-    forward = arrays.forward
-    store_dictionary(writer, prefix + "features", arrays.features, kind="index")
+            store_postings(writer, prefix + "rows", postings_of_codes(codes, value_count))
+    if arrays.forward is not None and arrays.features is not None:
+        store_dictionary(writer, prefix + "features", arrays.features, kind="index")
+        _store_forward(writer, prefix, arrays.forward, len(arrays.features))
+
+
+def _store_forward(writer: SegmentWriter, prefix: str, forward: Forward, feature_count: int) -> None:
     store_spans(writer, prefix + "lists", Spans.of(forward.offsets), kind="index")
     writer.add(prefix + "lists.codes", forward.codes, kind="index")
     if forward.frequencies is not None:
-        writer.add(prefix + "lists.frequencies", forward.frequencies, kind="index")
-    _store_postings(writer, prefix, *postings_of_forward(forward, len(arrays.features)))
-
-
-def _store_postings(writer: SegmentWriter, prefix: str, starts: NDArray[np.int64], rows: Rows) -> None:
-    writer.add(prefix + "rows", rows, kind="index")
-    if len(rows) != len(starts) - 1:
-        writer.add(prefix + "rows.starts", offsets_type(starts), kind="index")
+        repeated = np.flatnonzero(forward.frequencies > 1)
+        writer.add(prefix + "lists.repeated", offsets_type(repeated), kind="index")
+        writer.add(prefix + "lists.times", forward.frequencies[repeated], kind="index")
+    lists = postings_of_lists(forward.offsets, forward.codes, feature_count)
+    store_small_postings(writer, prefix + "rows", lists, len(forward.offsets) - 1)
 
 
 def is_counting(codes: Unsigned, value_count: int) -> bool:
@@ -78,19 +78,6 @@ def is_counting(codes: Unsigned, value_count: int) -> bool:
 def is_constant(codes: Unsigned) -> bool:
     """Have all rows the same value, or null?"""
     return len(codes) > 0 and bool((codes == codes[0]).all())
-
-
-def postings_of_codes(codes: Unsigned, value_count: int) -> tuple[NDArray[np.int64], Rows]:
-    """The rows of each value: those of place p are rows[starts[p]:starts[p + 1]]; (starts, rows)."""
-    order = stable_order(codes).astype(np.uint32)
-    starts = starts_of_codes(codes, value_count + 1)
-    return starts[1:] - starts[1], order[starts[1] :]
-
-
-def postings_of_forward(forward: Forward, feature_count: int) -> tuple[NDArray[np.int64], Rows]:
-    """The rows of each feature, likewise."""
-    rows = np.repeat(np.arange(len(forward.offsets) - 1, dtype=np.uint32), np.diff(forward.offsets))
-    return starts_of_codes(forward.codes, feature_count), rows[stable_order(forward.codes)]
 
 
 class StoredColumn:
@@ -131,8 +118,11 @@ class StoredColumn:
         """The features row by row; None where `features` is."""
         if self._feature_type is None:
             return None
-        frequencies = self._array("lists.frequencies") if self._has("lists.frequencies") else None
-        return Forward(self.spans.offsets(), self._array("lists.codes"), frequencies)
+        codes, frequencies = self._array("lists.codes"), None
+        if self._has("lists.repeated"):
+            frequencies = np.ones(len(codes), np.uint8)
+            frequencies[self._array("lists.repeated")] = self._array("lists.times")
+        return Forward(self.spans.offsets(), codes, frequencies)
 
     @property
     def numbers(self) -> NDArray[np.float64]:
@@ -182,7 +172,7 @@ class StoredColumn:
         if self.features is None:
             return self.rows_equal(feature)
         place = self.features.find(feature)
-        return self._listed(place) if place >= 0 else np.empty(0, np.uint32)
+        return self._lists.listed(place) if place >= 0 else np.empty(0, np.uint32)
 
     @property
     def postings(self) -> tuple[NDArray[np.integer[Any]], Rows]:
@@ -190,11 +180,11 @@ class StoredColumn:
 
         Of the features, or where a value is the one feature, of the values.
         """
-        count = len(self.values) if self.features is None else len(self.features)
-        if not self._has("rows"):
-            rows: Rows = np.arange(self.row_count if count else 0, dtype=np.uint32)
-            return np.arange(count + 1) if count == len(rows) else np.array([0, len(rows)]), rows
-        return self._array("rows.starts") if self._has("rows.starts") else np.arange(count + 1), self._array("rows")
+        if self._has("rows"):
+            return self._lists.all()
+        count = len(self.values)
+        rows: Rows = np.arange(self.row_count if count else 0, dtype=np.uint32)
+        return np.arange(count + 1) if count == len(rows) else np.array([0, len(rows)]), rows
 
     def arrays(self) -> ColumnArrays:
         """All of it, without copying what is stored as it is."""
@@ -205,14 +195,11 @@ class StoredColumn:
             return np.array([place], np.uint32)
         if not self._has("rows"):
             return np.arange(self.row_count, dtype=np.uint32)
-        return self._listed(place)
+        return self._lists.listed(place)
 
-    def _listed(self, place: int) -> Rows:
-        rows = self._array("rows")
-        if not self._has("rows.starts"):
-            return rows[place : place + 1]
-        starts = self._array("rows.starts")
-        return rows[int(starts[place]) : int(starts[place + 1])]
+    @cached_property
+    def _lists(self) -> PostingLists:
+        return PostingLists(self._file, self._prefix + "rows", self.row_count)
 
     @cached_property
     def spans(self) -> Spans:

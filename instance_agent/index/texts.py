@@ -6,6 +6,7 @@ three bytes that UTF-8 would give them, so that nothing fails to be stored.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 
@@ -21,17 +22,48 @@ BLOCK = 8192
 class Texts:
     """Immutable. Reading one text touches only its own bytes."""
 
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def bytes_at(self, at: int) -> bytes:
+        """One text as UTF-8."""
+
+    @abstractmethod
+    def find(self, text: bytes) -> int:
+        """The place of a text among texts in increasing order, -1 when it isn't there."""
+
+    @abstractmethod
+    def strings(self, start: int = 0, end: int | None = None) -> Iterator[str]:
+        """The texts from `start` to before `end`, decoded."""
+
+    @abstractmethod
+    def kept(self, keep: Mask) -> Texts:
+        """The texts where `keep` is true."""
+
+    @property
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """What it takes."""
+
+    def string_at(self, at: int) -> str:
+        return self.bytes_at(at).decode("utf-8", "surrogatepass")
+
+
+class PackedTexts(Texts):
+    """The texts one after the other, as they are."""
+
     def __init__(self, content: NDArray[np.uint8], spans: Spans) -> None:
         self.content = content
         self.spans = spans
 
     @classmethod
-    def of_bytes(cls, texts: Sequence[bytes]) -> Texts:
+    def of_bytes(cls, texts: Sequence[bytes]) -> PackedTexts:
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         return cls(np.frombuffer(b"".join(texts), np.uint8), Spans.of(offsets_of(lengths)))
 
     @classmethod
-    def of_strings(cls, texts: Sequence[str]) -> Texts:
+    def of_strings(cls, texts: Sequence[str]) -> PackedTexts:
         joined = "".join(texts)
         if not joined.isascii():
             return cls.of_bytes([text.encode("utf-8", "surrogatepass") for text in texts])
@@ -45,34 +77,27 @@ class Texts:
         start, end = self.spans.span(at)
         return self.content[start:end].tobytes()
 
-    def string_at(self, at: int) -> str:
-        return self.bytes_at(at).decode("utf-8", "surrogatepass")
+    def count_before(self, text: bytes) -> int:
+        """How many of the texts, which are in order, come before this one."""
+        content = self.content
+        return self.spans.count_before(lambda start, end: content[start:end].tobytes() < text)
 
     def find(self, text: bytes) -> int:
-        """The place of a text among texts in increasing order, -1 when it isn't there."""
-        low, high = 0, len(self)
-        while low < high:
-            middle = (low + high) // 2
-            if self.bytes_at(middle) < text:
-                low = middle + 1
-            else:
-                high = middle
-        return low if low < len(self) and self.bytes_at(low) == text else -1
+        at = self.count_before(text)
+        return at if at < len(self) and self.bytes_at(at) == text else -1
 
     def strings(self, start: int = 0, end: int | None = None) -> Iterator[str]:
-        """The texts from `start` to before `end`, decoded."""
         return chain.from_iterable(map(_strings_of, self._blocks(start, end)))
 
     def all_bytes(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """The texts from `start` to before `end`, as they are stored."""
         return chain.from_iterable(map(_bytes_of, self._blocks(start, end)))
 
-    def kept(self, keep: Mask) -> Texts:
-        """The texts where `keep` is true."""
+    def kept(self, keep: Mask) -> PackedTexts:
         if keep.all():
             return self
         offsets, content = filtered(self.spans.offsets(), self.content, keep)
-        return Texts(content, Spans.of(offsets))
+        return PackedTexts(content, Spans.of(offsets))
 
     @property
     def size_bytes(self) -> int:

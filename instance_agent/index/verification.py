@@ -9,8 +9,11 @@ import numpy as np
 
 from instance_agent.index.column_arrays import Forward
 from instance_agent.index.dictionaries import JsonTexts, Numbers, SortedDictionary, Strings
+from instance_agent.index.posting_lists import postings_of_codes, postings_of_lists
 from instance_agent.index.ragged import STRIDE, Spans, Unsigned, without_repetitions
-from instance_agent.index.stored_column import StoredColumn, postings_of_codes, postings_of_forward
+from instance_agent.index.stored_column import StoredColumn
+from instance_agent.index.texts import PackedTexts, Texts
+from instance_agent.index.word_texts import WordTexts
 
 
 def fault_of(column: StoredColumn) -> str | None:
@@ -36,7 +39,7 @@ def _faults(column: StoredColumn) -> Iterator[str]:
         yield from _dictionary_faults("features", features)
         yield from _span_faults("lists", column.spans, len(forward.codes))
         yield from _forward_faults(forward, codes, len(features))
-        expected = postings_of_forward(forward, len(features))
+        expected = postings_of_lists(forward.offsets, forward.codes, len(features))
     starts, rows = column.postings
     if not np.array_equal(starts, expected[0]) or not np.array_equal(rows, expected[1]):
         yield "its posting lists aren't those of its rows"
@@ -69,15 +72,27 @@ def _dictionary_faults(name: str, dictionary: SortedDictionary) -> Iterator[str]
         if not (dictionary.values[1:] > dictionary.values[:-1]).all():
             yield f"its {name} aren't in order"
     elif isinstance(dictionary, Strings | JsonTexts):
-        yield from _span_faults(name, dictionary.texts.spans, len(dictionary.texts.content))
+        yield from _text_faults(name, dictionary.texts)
         if not all(left < right for left, right in pairwise(_keys(dictionary))):
             yield f"its {name} aren't in order"
 
 
+def _text_faults(name: str, texts: Texts) -> Iterator[str]:
+    if isinstance(texts, WordTexts):
+        yield from _dictionary_faults(name, Strings(texts.words))
+        yield from _span_faults(name, texts.spans, len(texts.codes))
+        yield from _code_faults(name, texts.codes, len(texts.words), first=0)
+    elif isinstance(texts, PackedTexts):
+        yield from _span_faults(name, texts.spans, len(texts.content))
+
+
 def _keys(dictionary: Strings | JsonTexts) -> Iterator[bytes]:
     """What the values are ordered by; decodes each of them. Raises ValueError."""
-    for at, _value in enumerate(dictionary):
-        yield dictionary.texts.bytes_at(at) if isinstance(dictionary, Strings) else dictionary.canonical_at(at)
+    for at, value in enumerate(dictionary):
+        if isinstance(dictionary, JsonTexts):
+            yield dictionary.canonical_at(at)
+        elif isinstance(value, str):
+            yield value.encode("utf-8", "surrogatepass")
 
 
 def _span_faults(name: str, spans: Spans, total: int) -> Iterator[str]:

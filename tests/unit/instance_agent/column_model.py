@@ -21,6 +21,7 @@ WORDS = [
     "Rye", "rye", "bread", "BREAD,", "ÄPFEL", "äpfel", "10,5", "can't", "ΩΔΣ", "ΩΔΣ.", "日本", "running", "runs",
     "\x00", "a\x00b", "\U0001f600", "e\u0301", "-", "Straße", "ab", "the", "İ", "\u2028x", "\x1cy", "\u00a0z",
 ]  # fmt: skip
+PRINTABLE_WORDS = [word for word in WORDS if min(word) > " "]
 GAPS = [" ", "  ", "\n", "\t ", "\u00a0", "\u2028", "\x1f", " ' "]
 JSON_VALUES: Cells = [
     1, 1.0, -0.0, 0, True, False, "1", "", [], {}, [1], [1.0], [True], [None], 1e3, 1000, 2**53, 2.0**53, 2**53 + 1,
@@ -74,9 +75,18 @@ def random_text(random_: random.Random) -> str:
     return "".join(random_.choice(WORDS) + random_.choice(GAPS) for _ in range(count))
 
 
+def printable_text(random_: random.Random) -> str:
+    """A text without control characters, which is kept as words."""
+    count = random_.choice([0, 1, 2, 5, 300 if random_.random() < 0.02 else 3])
+    words = [random_.choice(["", *PRINTABLE_WORDS]) for _ in range(count)]
+    return " ".join(words)
+
+
 def random_cells(random_: random.Random, schema: ColumnSchema, count: int) -> Cells:
     """Cells of one column, some null."""
     share = random_.choice([0.0, 0.2, 0.2, 1.0])
+    if schema.type is ColumnType.TEXT and random_.random() < 0.7:
+        return [None if random_.random() < share else printable_text(random_) for _ in range(count)]
     return [None if random_.random() < share else random_value(random_, schema.type) for _ in range(count)]
 
 

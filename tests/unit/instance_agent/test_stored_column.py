@@ -120,6 +120,48 @@ def total(column: StoredColumn) -> int:
     return sum(array.size_bytes for array in column._file.arrays.values())
 
 
+def test_posting_lists_reach_beyond_65536_rows(stored: Stored) -> None:
+    cells: Cells = [[row % 7, 7 + row // 5000 % 9] for row in range(200_000)]
+    column = stored(ColumnSchema(ColumnType.INT_ARRAY), cells)
+    assert column._file.array("a.rows").dtype == np.uint16
+    assert fault_of(column) is None
+    rows = np.arange(200_000)
+    for feature in range(7):
+        assert (column.rows_with(feature) == rows[rows % 7 == feature]).all()
+    for feature in range(9):
+        assert (column.rows_with(7 + feature) == rows[rows // 5000 % 9 == feature]).all()
+
+
+def test_many_rare_features_do_not_waste_room(stored: Stored) -> None:
+    cells: Cells = [[row // 2, row] for row in range(150_000)]
+    column = stored(ColumnSchema(ColumnType.INT_ARRAY), cells)
+    assert column._file.array("a.rows").dtype == np.uint32
+    assert fault_of(column) is None
+    assert column.rows_with(70_000).tolist() == [70_000, 140_000, 140_001]
+
+
+def test_texts_of_common_words_take_little_room(stored: Stored) -> None:
+    random_ = random.Random(1)  # noqa: S311
+    words = [f"word{number:04}" for number in range(300)]
+    cells: Cells = [" ".join(random_.choices(words, k=random_.randrange(8))) for _ in range(3000)]
+    column = stored(ColumnSchema(ColumnType.TEXT), cells)
+    size = sum(info.size_bytes for name, info in column._file.arrays.items() if name.startswith("a.values"))
+    assert size < 0.4 * sum(map(len, map(str, cells)))
+    expected = sorted(set(map(str, cells)))
+    assert [*column.values] == expected
+    assert column.values[1500:1510] == expected[1500:1510]
+    for place in range(0, len(expected), 97):
+        assert column.find(expected[place]) == place
+        for other in (
+            expected[place] + " ",
+            expected[place] + "0",
+            expected[place][:-1],
+            expected[place] + " word0001",
+        ):
+            assert column.find(other) == (expected.index(other) if other in expected else -1)
+    assert fault_of(column) is None
+
+
 def test_values_are_decoded_in_slices_too(stored: Stored) -> None:
     cells: Cells = [f"é{row:05}" if row % 3 else f"{row:05}" for row in range(20_000)]
     column = stored(ColumnSchema(ColumnType.STRING), cells)
