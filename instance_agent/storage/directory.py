@@ -1,68 +1,94 @@
 """The files of one data directory: every change of them goes through here, so that a test can watch and lose power.
 
-Nothing is durable before a sync: bytes of a file by `sync`, names (created, renamed, removed) by `sync_names`. Every
-method raises OSError.
+Nothing is durable before a sync: bytes of a file and its length by `sync`, names (created, renamed, removed) by
+`sync_names` of the folder that they are in. Every method raises OSError as the system does.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from instance_agent.storage.files import sync_directory, write_fully
 
 
 class Directory:
-    """Names are paths relative to `path`; descriptors are the system's."""
+    """Names are paths relative to `path`, with slashes; "." is the directory itself. Descriptors are the system's."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def create(self, name: str) -> int:
         """A new, empty file, open for reading and writing. Raises FileExistsError."""
-        return os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        return os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
     def open(self, name: str) -> int:
         """An existing file, open for reading and writing."""
-        return os.open(self.path / name, os.O_RDWR)
+        return os.open(self.path / name, os.O_RDWR | os.O_CLOEXEC)
 
     def write(self, descriptor: int, content: bytes | memoryview, offset: int) -> None:
-        """All of `content` at `offset`; when it raises, any part may be written."""
+        """All of `content` (single bytes) at `offset`; when it raises, any part may be written."""
         write_fully(descriptor, content, offset)
 
     def truncate(self, descriptor: int, length: int) -> None:
+        """Cut the file to so many bytes, or fill it up with zeros."""
         os.ftruncate(descriptor, length)
 
     def sync(self, descriptor: int) -> None:
-        """Everything written to the file so far, and its length, is on the disk on return."""
+        """Everything written to the file so far, by whomever, and its length, is on the disk on return."""
         os.fdatasync(descriptor)
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
 
     def rename(self, old: str, new: str) -> None:
-        """Atomic; replaces a file that is there."""
+        """Atomic for readers; takes the place of a file that has the new name."""
         (self.path / old).rename(self.path / new)
 
     def remove(self, name: str) -> None:
+        """Remove a file; whoever has it open goes on reading."""
         (self.path / name).unlink()
 
     def make_folder(self, name: str) -> None:
         (self.path / name).mkdir(mode=0o700)
 
     def remove_folder(self, name: str) -> None:
+        """Remove an empty folder."""
         (self.path / name).rmdir()
 
     def sync_names(self, folder: str) -> None:
-        """The names in the folder are on the disk on return."""
+        """Which names are in the folder, and which files they stand for, is on the disk on return."""
         sync_directory(self.path / folder)
 
     def exists(self, name: str) -> bool:
         return (self.path / name).exists()
 
     def names(self, folder: str) -> list[str]:
-        """What is in the folder, sorted."""
-        return sorted(entry.name for entry in (self.path / folder).iterdir())
+        """The names in a folder, sorted."""
+        return sorted(item.name for item in (self.path / folder).iterdir())
 
     def size_bytes(self, name: str) -> int:
         return (self.path / name).stat().st_size
+
+    def replace_durably(self, name: str, content: bytes) -> None:
+        """Give the file this content: atomic for readers, durable on return. For one writer at a time.
+
+        When it raises, the file has its old content or the new one, whole.
+        """
+        temporary = f"{name}.new"
+        with suppress(FileNotFoundError):  # what a killed process left
+            self.remove(temporary)
+        descriptor = self.create(temporary)
+        try:
+            try:
+                self.write(descriptor, content, 0)
+                self.sync(descriptor)
+            finally:
+                self.close(descriptor)
+            self.rename(temporary, name)
+        except OSError:
+            with suppress(OSError):
+                self.remove(temporary)
+            raise
+        self.sync_names(str(Path(name).parent))

@@ -1,19 +1,20 @@
-"""Segment files: written once, then mapped into memory and read in place.
+"""Writing and reading segment files, whose bytes `segment_format` describes.
 
-Writing order: header, arrays as they come, footer and trailer, sync. Only then a commit may name the file; a file that
-isn't whole is never named.
-
-A file is proven piece by piece: opening proves the table of contents, each array is proven when it is first asked for
-in this process. Bytes that change on the disk after that aren't noticed before the next start. A file that is cut while
-it is mapped ends the process (SIGBUS): nothing in this program cuts a segment.
+Order of writing: create -> each array as it comes -> footer and trailer -> sync. A file that was cut short anywhere in
+between has no trailer, so it can't be taken for a whole one. Its name is durable when the folder is synced, which is
+the caller's business.
 """
 
 from __future__ import annotations
 
 import mmap
+import os
+import threading
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,95 +26,144 @@ from instance_agent.storage.segment_format import ArrayInfo, DamagedSegment, Kin
 
 
 class SegmentWriter:
-    """Writes one file; end with `finish` or `abandon`. Holds no array after `add`. Every method raises OSError."""
+    """Writes one segment file, array by array, and holds none of them. Not for several threads.
+
+    Ends with `finish` or with `abandon`; after an OSError only `abandon` makes sense.
+    """
 
     def __init__(self, directory: Directory, name: str) -> None:
-        """name: of a file that isn't there yet, below the directory. The last part of it goes with the file."""
+        """Create the file. Raises FileExistsError, OSError."""
+        self.name = name
         self._directory = directory
-        self._name = name
-        self._descriptor = directory.create(name)
-        self._arrays: list[ArrayInfo] = []
-        self._end = 0
-        self._write(fmt.HEADER)
+        self._arrays: dict[str, ArrayInfo] = {}
+        self._end = len(fmt.HEAD)
+        self._descriptor: int | None = directory.create(name)
 
     def add(self, name: str, values: NDArray[Any], *, kind: Kind) -> None:
-        """Append an array of numbers, one-dimensional. Raises ValueError for a dtype that has no place in a file."""
-        little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-        if little.dtype.str not in fmt.DTYPES or little.ndim != 1:
-            raise ValueError(f"an array of {little.dtype.str} with {little.ndim} dimensions can't be stored")
-        content = memoryview(little.view(np.uint8).data) if little.size else memoryview(b"")
-        self._write(bytes(fmt.aligned(self._end) - self._end))
-        self._arrays.append(ArrayInfo(name, little.dtype.str, len(little), self._end, zlib.crc32(content), kind))
-        self._write(content)
+        """Write a one-dimensional array of numbers or booleans; nothing of it is kept in memory.
+
+        Raises ValueError for any other array and for a name that is taken, OSError.
+        """
+        dtype = values.dtype.newbyteorder("<")
+        if name in self._arrays or values.ndim != 1 or dtype.str not in fmt.ITEM_SIZES:
+            raise ValueError(f"array {name}: {values.ndim} dimensions of {dtype.str}, or there already")
+        values = np.ascontiguousarray(values, dtype)
+        content = values.view(np.uint8).data
+        offset = fmt.aligned(self._end)
+        self._write(content, offset)
+        crc = zlib.crc32(content)
+        self._arrays[name] = ArrayInfo(name, values.dtype.str, len(values), offset, len(content), crc, kind)
+        self._end = offset + len(content)
 
     def finish(self, properties: bytes) -> int:
-        """End the file; its size in bytes. Its content is durable on return, its name when the folder is synced."""
-        self._write(fmt.pack_end(PurePosixPath(self._name).name, self._arrays, properties, self._end))
-        self._directory.sync(self._descriptor)
-        self._directory.close(self._descriptor)
-        return self._end
+        """Complete the file and close it, durable but for its name; its size in bytes. Raises OSError."""
+        offset = fmt.aligned(self._end)
+        file_name = PurePosixPath(self.name).name
+        ending = fmt.pack_footer(fmt.Footer(file_name, list(self._arrays.values()), properties), offset)
+        self._write(fmt.HEAD, 0)
+        self._write(ending, offset)
+        self._directory.sync(self._open_descriptor())
+        self._close()
+        return offset + len(ending)
 
     def abandon(self) -> None:
-        """Remove what was written."""
-        self._directory.close(self._descriptor)
-        self._directory.remove(self._name)
+        """Close and remove the file, as far as that goes; of no effect after `finish`."""
+        if self._descriptor is not None:
+            with suppress(OSError):
+                self._close()
+            with suppress(OSError):
+                self._directory.remove(self.name)
 
-    def _write(self, content: bytes | memoryview) -> None:
-        if len(content):
-            self._directory.write(self._descriptor, content, self._end)
-            self._end += len(content)
+    def _write(self, content: bytes | memoryview, offset: int) -> None:
+        self._directory.write(self._open_descriptor(), content, offset)
+
+    def _open_descriptor(self) -> int:
+        if self._descriptor is None:
+            raise ValueError(f"{self.name} is finished")
+        return self._descriptor
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._open_descriptor(), None
+        self._directory.close(descriptor)
 
 
 class SegmentFile:
-    """One open file. Safe for many threads."""
+    """One segment file, mapped into memory for as long as this object or an array of it lives. Safe for many threads.
 
-    def __init__(self, path: Path, content: mmap.mmap, arrays: Mapping[str, ArrayInfo], properties: bytes) -> None:
+    The mapping is of the open file: removing or renaming it changes nothing. A file that somebody else cuts short is
+    noticed when it is opened and at the first use of each array. Cutting it under an array that is in use, or a disk
+    that fails to deliver mapped bytes, ends the process with SIGBUS; nothing in this program cuts a segment file.
+    """
+
+    def __init__(self, path: Path, content: mmap.mmap) -> None:
+        """Use `open`."""
         self.path = path
-        self.arrays = arrays
-        self.properties = properties
         self.size_bytes = len(content)
-        self._content = content
-        self._proven: set[str] = set()
+        self._map = content
+        self._bytes = memoryview(content)
+        self._lock = threading.Lock()
+        self._proven: dict[str, NDArray[Any]] = {}
+        footer = self._footer()
+        self.properties: bytes = footer.properties
+        self.arrays: Mapping[str, ArrayInfo] = MappingProxyType({info.name: info for info in footer.arrays})
 
     @classmethod
     def open(cls, path: Path) -> SegmentFile:
-        """Map a file, whatever its size in the same time. Raises DamagedSegment, OSError."""
-        with path.open("rb") as file:
-            try:
-                content = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-            except ValueError:
-                raise DamagedSegment(f"{path} is damaged: it is empty.") from None
+        """The file at `path`, its trailer and table of contents proven, its arrays not. Raises DamagedSegment, OSError.
+
+        A file that lies under another name than it was written under is damaged, too.
+        """
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            trailer = fmt.unpack_trailer(content[-fmt.TRAILER_SIZE :], len(content))
-            footer = content[trailer.footer_offset : trailer.footer_offset + trailer.footer_length]
-            arrays, properties = fmt.unpack_footer(footer, trailer, path.name)
-        except fmt.BadSegment as error:
-            raise DamagedSegment(f"{path} is damaged: {error}.") from None
-        return cls(path, content, arrays, properties)
+            size = os.fstat(descriptor).st_size
+            if size < len(fmt.HEAD) + fmt.TRAILER_SIZE:
+                raise DamagedSegment(f"{path} is damaged: it is only {size} bytes long.")
+            return cls(path, mmap.mmap(descriptor, size, prot=mmap.PROT_READ))
+        finally:
+            os.close(descriptor)
 
     def array(self, name: str) -> NDArray[Any]:
-        """The array, read-only and in place. Raises KeyError, DamagedSegment when its bytes aren't what was written."""
-        info = self.arrays[name]
-        if name not in self._proven:
-            if self._crc(info.offset, info.end) != info.crc:
-                raise DamagedSegment(f"{self.path} is damaged: the checksum of its array {name} is wrong.")
-            self._proven.add(name)
-        if not info.count:
-            return np.empty(0, info.dtype)
-        return np.frombuffer(self._content, info.dtype, info.count, info.offset)
+        """A read-only view of the mapped file; at its first use its checksum is proven.
+
+        Raises KeyError when there is none of this name, DamagedSegment.
+        """
+        found = self._proven.get(name)
+        if found is None:
+            with self._lock:
+                found = self._proven.get(name)
+                if found is None:
+                    found = self._proven[name] = self._prove(self.arrays[name])
+        return found
 
     def verify(self) -> None:
-        """Prove every byte of the file. Raises DamagedSegment."""
-        if self._content[: len(fmt.HEADER)] != fmt.HEADER:
-            raise DamagedSegment(f"{self.path} is damaged: it doesn't start like a segment.")
-        end = len(fmt.HEADER)
-        for info in self.arrays.values():
-            if any(self._content[end : info.offset]):
-                raise DamagedSegment(f"{self.path} is damaged: there is something between its arrays.")
-            if self._crc(info.offset, info.end) != info.crc:
-                raise DamagedSegment(f"{self.path} is damaged: the checksum of its array {info.name} is wrong.")
-            end = info.end
+        """Prove every byte of the file, also what was proven before. Raises DamagedSegment."""
+        self._check_not_cut()
+        footer = self._footer()
+        for info in footer.arrays:
+            self._prove(info)
+        footer_offset = fmt.aligned(fmt.end_of_arrays(footer.arrays))
+        for start, end in fmt.gaps(footer, footer_offset):
+            if any(self._bytes[start:end]):
+                raise self._damaged(f"the filling before byte {end} isn't zero")
 
-    def _crc(self, start: int, end: int) -> int:
-        with memoryview(self._content) as view, view[start:end] as part:
-            return zlib.crc32(part)
+    def _footer(self) -> fmt.Footer:
+        try:
+            footer = fmt.unpack_footer(self._bytes)
+        except fmt.Malformed as error:
+            raise self._damaged(str(error)) from None
+        if footer.file_name != self.path.name:
+            raise self._damaged(f"it was written under the name {footer.file_name!r}")
+        return footer
+
+    def _prove(self, info: ArrayInfo) -> NDArray[Any]:
+        self._check_not_cut()
+        if zlib.crc32(self._bytes[info.offset : info.offset + info.size_bytes]) != info.crc32:
+            raise self._damaged(f"the checksum of the array '{info.name}' is wrong")
+        return np.frombuffer(self._map, info.dtype, info.count, info.offset)
+
+    def _check_not_cut(self) -> None:
+        if self._map.size() < self.size_bytes:
+            raise self._damaged(f"it was cut to {self._map.size()} bytes after it was opened")
+
+    def _damaged(self, what: str) -> DamagedSegment:
+        return DamagedSegment(f"{self.path} is damaged: {what}.")

@@ -1,39 +1,38 @@
-"""The bytes of a segment file.
+"""The bytes of a segment file, which is written once and never changed.
 
-All numbers are little-endian. The file is a header, arrays, a footer and a trailer; it is written once, from front to
-back, and never changed.
+All numbers are little-endian. The file is a head, arrays, a footer and a trailer, in this order.
 
-Header, 64 bytes:
+Head, 64 bytes:
 
     0   8  magic "VAKKASEG"
-    8   4  format version, 1
-    12  -  zeros
+    8  56  zero
 
-Arrays, each beginning at a multiple of 64, with zeros between one's end and the next one's beginning.
+Arrays: one after the other as the footer lists them, each from the next multiple of 64 on; the bytes in between are
+zero. The elements of an array follow each other without gaps.
 
-Footer, the msgpack of a list:
+Footer, from the next multiple of 64 on: MessagePack, an array of
 
-    the file's name; the arrays, each as the list of its name, its dtype as numpy writes it, the number of its elements,
-    its offset, the CRC32 of its bytes, its kind (0 data, 1 index); the properties, bytes that mean nothing here
+    the name that the file was written under, without its folder: a file that got another's name is noticed
+    the arrays, each an array of: name; type as numpy writes it ("<u4"); number of elements; offset; bytes; CRC32 of
+    the bytes; "data" (what the rows are) or "index" (what only makes answers fast)
+    properties: bytes whose meaning is the writer's business
 
-Trailer, 40 bytes, at the very end:
+Trailer, the last 36 bytes of the file, right behind the footer:
 
     0   8  offset of the footer
-    8   4  length of the footer
-    12  4  CRC32 of the footer
-    16  8  length of the whole file
-    24  4  format version, 1
-    28  4  CRC32 of bytes 0..27 of the trailer
-    32  8  magic "VAKKASEG"
+    8   8  length of the footer
+   16   4  CRC32 of the footer
+   20   4  format version, 1
+   24   4  CRC32 of the trailer's bytes 0..23
+   28   8  magic "VAKKASEG"
 
-So every byte is covered: arrays, footer and trailer by checksums, header and gaps by what they must be.
+Every byte of the file is thus the magic, covered by a checksum, or zero.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -44,109 +43,112 @@ from instance_agent.errors import AgentError
 MAGIC = b"VAKKASEG"
 VERSION = 1
 ALIGNMENT = 64
-HEADER = struct.pack("<8sI", MAGIC, VERSION).ljust(ALIGNMENT, b"\0")
-COVERED = struct.Struct("<QIIQI")
-TRAILER_SIZE = COVERED.size + 4 + len(MAGIC)
-DTYPES = ("|u1", "<u2", "<u4", "<u8", "|i1", "<i2", "<i4", "<i8", "<f4", "<f8")
-KINDS: tuple[Literal["data"], Literal["index"]] = ("data", "index")
+HEAD = MAGIC.ljust(ALIGNMENT, b"\0")
+PLACE = struct.Struct("<QQII")
+CHECKED = struct.Struct("<I8s")
+TRAILER_SIZE = PLACE.size + CHECKED.size
+ITEM_SIZES = {f"{np.dtype(kind).str}": np.dtype(kind).itemsize for kind in "?bBhHiIqQfd"}
+"""The types that an array may have, as numpy writes them, with the bytes of an element."""
+
 Kind = Literal["data", "index"]
 
 
 class DamagedSegment(AgentError):
-    """A segment's bytes don't check out; `reason` names the file and what is wrong with it, for the operator."""
+    """A segment's bytes don't check out. `reason`, which is also its text, names the file and what is wrong.
+
+    Whoever asked for the table gets table_damaged.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__("table_damaged")
         self.reason = reason
 
+    def __str__(self) -> str:
+        return self.reason
 
-class BadSegment(ValueError):
-    """These bytes aren't a segment that this version reads; the text says why."""
+
+class Malformed(ValueError):
+    """The bytes aren't those of a segment file; the text says why, without the file's name."""
 
 
-@dataclass(frozen=True)
-class ArrayInfo:
-    """Where an array is, and what it must be."""
+class ArrayInfo(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """Where an array of a segment lies and what it is."""
 
     name: str
-    dtype: str
-    count: int
+    dtype: str  # one of ITEM_SIZES
+    count: int  # elements
     offset: int
-    crc: int
+    size_bytes: int
+    crc32: int
     kind: Kind
 
-    @property
-    def size_bytes(self) -> int:
-        return self.count * np.dtype(self.dtype).itemsize
 
-    @property
-    def end(self) -> int:
-        return self.offset + self.size_bytes
+class Footer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What a segment file holds."""
 
-
-@dataclass(frozen=True)
-class Trailer:
-    """The last bytes of a file."""
-
-    footer_offset: int
-    footer_length: int
-    footer_crc: int
-
-
-class Footer(msgspec.Struct, frozen=True, array_like=True):
-    """The table of contents as it is written."""
-
-    name: str
-    arrays: list[tuple[str, str, int, int, int, int]]
+    file_name: str
+    arrays: list[ArrayInfo]
     properties: bytes
 
 
 def aligned(offset: int) -> int:
-    """The next place where an array may begin."""
+    """The first multiple of the alignment from `offset` on."""
     return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
-def pack_end(name: str, arrays: list[ArrayInfo], properties: bytes, offset: int) -> bytes:
-    """Footer and trailer of a file whose footer begins at `offset`."""
-    listed = [(one.name, one.dtype, one.count, one.offset, one.crc, KINDS.index(one.kind)) for one in arrays]
-    footer = msgspec.msgpack.encode(Footer(name, listed, properties))
-    size = offset + len(footer) + TRAILER_SIZE
-    covered = COVERED.pack(offset, len(footer), zlib.crc32(footer), size, VERSION)
-    return footer + covered + zlib.crc32(covered).to_bytes(4, "little") + MAGIC
+def pack_footer(footer: Footer, offset: int) -> bytes:
+    """The footer, which lies at `offset`, and the trailer."""
+    content = msgspec.msgpack.encode(footer)
+    place = PLACE.pack(offset, len(content), zlib.crc32(content), VERSION)
+    return content + place + CHECKED.pack(zlib.crc32(place), MAGIC)
 
 
-def unpack_trailer(content: bytes, file_size: int) -> Trailer:
-    """content: the file's last bytes. Raises BadSegment."""
-    if len(content) != TRAILER_SIZE or content[-len(MAGIC) :] != MAGIC:
-        raise BadSegment("it doesn't end like a segment; perhaps it was cut")
-    covered = content[: COVERED.size]
-    offset, length, crc, size, version = COVERED.unpack(covered)
-    if version != VERSION:
-        raise BadSegment(f"it has format version {version}, and this program reads version {VERSION}")
-    if int.from_bytes(content[COVERED.size : COVERED.size + 4], "little") != zlib.crc32(covered):
-        raise BadSegment("the checksum of its last bytes is wrong")
-    if size != file_size or offset + length + TRAILER_SIZE != size:
-        raise BadSegment(f"it has {file_size} bytes, and was written with {size}")
-    return Trailer(offset, length, crc)
-
-
-def unpack_footer(content: bytes, trailer: Trailer, name: str) -> tuple[dict[str, ArrayInfo], bytes]:
-    """The arrays by name, and the properties. name: the file's. Raises BadSegment."""
-    if zlib.crc32(content) != trailer.footer_crc:
-        raise BadSegment("the checksum of its table of contents is wrong")
+def unpack_footer(content: memoryview) -> Footer:
+    """The footer of a whole file's content; its arrays and it lie as described above. Raises Malformed."""
+    size = len(content)
+    if size < len(HEAD) + TRAILER_SIZE or bytes(content[: len(MAGIC)]) != MAGIC:
+        raise Malformed("it doesn't start like a segment")
+    trailer = bytes(content[-TRAILER_SIZE:])
+    crc, magic = CHECKED.unpack_from(trailer, PLACE.size)
+    if magic != MAGIC:
+        raise Malformed("it doesn't end like a segment: it was cut, or something follows it")
+    offset, length, footer_crc, version = PLACE.unpack_from(trailer)
+    if version > VERSION:
+        raise Malformed(f"it has format version {version}, and this program reads up to {VERSION}")
+    if zlib.crc32(trailer[: PLACE.size]) != crc:
+        raise Malformed("the checksum of its trailer is wrong")
+    if offset + length + TRAILER_SIZE != size:
+        raise Malformed(f"it is {size} bytes long, and {offset + length + TRAILER_SIZE} were written")
+    packed = bytes(content[offset : offset + length])
+    if zlib.crc32(packed) != footer_crc:
+        raise Malformed("the checksum of its table of contents is wrong")
     try:
-        footer = msgspec.msgpack.decode(content, type=Footer)
-    except msgspec.MsgspecError:
-        raise BadSegment("its table of contents can't be read") from None
-    if footer.name != name:
-        raise BadSegment("it was written under another name")
-    arrays: dict[str, ArrayInfo] = {}
-    end = len(HEADER)
-    for array_name, dtype, count, offset, crc, kind in footer.arrays:
-        if dtype not in DTYPES or kind not in (0, 1) or count < 0:
-            raise BadSegment("its table of contents isn't understood")
-        info = arrays[array_name] = ArrayInfo(array_name, dtype, count, offset, crc, KINDS[kind])
-        if offset != aligned(end) or info.end > trailer.footer_offset:
-            raise BadSegment("its arrays aren't where they belong")
-        end = info.end
-    return arrays, footer.properties
+        footer = msgspec.msgpack.decode(packed, type=Footer)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise Malformed("its table of contents can't be read") from None
+    _check_places(footer.arrays, offset)
+    return footer
+
+
+def gaps(footer: Footer, footer_offset: int) -> list[tuple[int, int]]:
+    """The spans (start, end) before the footer that must be zero, without those of no bytes."""
+    starts = [len(MAGIC), *(info.offset + info.size_bytes for info in footer.arrays)]
+    ends = [*(info.offset for info in footer.arrays), footer_offset]
+    return [(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
+
+
+def end_of_arrays(arrays: list[ArrayInfo]) -> int:
+    """The offset just behind the last array."""
+    return arrays[-1].offset + arrays[-1].size_bytes if arrays else len(HEAD)
+
+
+def _check_places(arrays: list[ArrayInfo], footer_offset: int) -> None:
+    """Raises Malformed unless the arrays follow each other from the head to the footer."""
+    end = len(HEAD)
+    for info in arrays:
+        size = info.count * ITEM_SIZES.get(info.dtype, -1)
+        if info.count < 0 or size != info.size_bytes or info.offset != aligned(end):
+            raise Malformed(f"its table of contents is wrong about the array '{info.name}'")
+        end = info.offset + info.size_bytes
+    if footer_offset != aligned(end) or len({info.name for info in arrays}) != len(arrays):
+        raise Malformed("its table of contents doesn't fit its size")
