@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, compress, islice
+from operator import ne
 from typing import Any, overload
 
 import msgspec
@@ -281,9 +282,12 @@ def _united_whole_texts(dictionaries: Sequence[WholeTexts]) -> tuple[WholeTexts,
 
 
 def _united_strings(dictionaries: Sequence[Strings]) -> tuple[Strings, Places]:
+    every = list(chain.from_iterable(one.texts.strings() for one in dictionaries))
     # Runs that are sorted already are merged by `sorted`, which costs little more than comparing them once.
-    merged = list(dict.fromkeys(sorted(chain.from_iterable(one.texts.strings() for one in dictionaries))))
-    number = dict(zip(merged, range(len(merged)), strict=True))
-    every = map(number.__getitem__, chain.from_iterable(one.texts.strings() for one in dictionaries))
-    places = np.fromiter(every, np.uint32, sum(map(len, dictionaries)))
-    return Strings(PackedTexts.of_strings(merged)), places
+    order = sorted(range(len(every)), key=every.__getitem__)
+    ordered = list(map(every.__getitem__, order))
+    differs = np.ones(len(every), np.bool_)
+    differs[1:] = np.fromiter(map(ne, ordered, islice(ordered, 1, None)), np.bool_, max(len(every) - 1, 0))
+    places: Places = np.empty(len(every), np.uint32)
+    places[order] = np.cumsum(differs) - 1
+    return Strings(PackedTexts.of_strings(list(compress(ordered, differs)))), places

@@ -112,7 +112,7 @@ class _TextEncoder(Encoder):
     def __init__(self) -> None:
         self._words = Numbering()
         self._characters = 0
-        self._lengths: list[NDArray[np.int64]] = []  # how many words each text has
+        self._lengths: list[Unsigned] = []  # how many words each text has
         self._codes: list[Unsigned] = []  # the words of all texts
         self._rows: list[Unsigned] = []  # per row 0, or the number of its text counted from 1
         self._text_count = 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
+from instance_agent.index.canonical import canonical_text
 from instance_agent.index.column_arrays import Forward
 from instance_agent.index.dictionaries import JsonTexts, Numbers, SortedDictionary, Strings
 from instance_agent.index.posting_lists import postings_of_codes, postings_of_lists
@@ -86,13 +88,11 @@ def _text_faults(name: str, texts: Texts) -> Iterator[str]:
         yield from _span_faults(name, texts.spans, len(texts.content))
 
 
-def _keys(dictionary: Strings | JsonTexts) -> Iterator[bytes]:
+def _keys(dictionary: Strings | JsonTexts) -> Iterator[Any]:
     """What the values are ordered by; decodes each of them. Raises ValueError."""
-    for at, value in enumerate(dictionary):
-        if isinstance(dictionary, JsonTexts):
-            yield dictionary.canonical_at(at)
-        elif isinstance(value, str):
-            yield value.encode("utf-8", "surrogatepass")
+    if isinstance(dictionary, Strings):
+        return iter(dictionary)
+    return (canonical_text(value) for value in dictionary)
 
 
 def _span_faults(name: str, spans: Spans, total: int) -> Iterator[str]:

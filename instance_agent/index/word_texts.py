@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise, repeat
 
 import numpy as np
-from numpy.typing import NDArray
 
 from instance_agent.index.numbering import Numbering
 from instance_agent.index.ragged import (
@@ -47,8 +46,21 @@ class WordTexts(Texts):
         return b" ".join(map(self.words.bytes_at, self.codes[start:end].tolist()))
 
     def find(self, text: bytes) -> int:
-        sought = _Sought(self.words, text.split(b" "))
-        at = self.spans.count_before(lambda start, end: sought.is_after(self.codes[start:end].tolist()))
+        sought = text.split(b" ")
+        first = self.words.find(sought[0])
+        if first < 0:
+            return -1
+
+        def is_before(start: int, end: int) -> bool:
+            if self.codes[start] != first:
+                return bool(self.codes[start] < first)
+            for code, word in zip(self.codes[start + 1 : end].tolist(), sought[1:], strict=False):
+                own = self.words.bytes_at(code)
+                if own != word:
+                    return own < word
+            return end - start < len(sought)
+
+        at = self.spans.count_before(is_before)
         return at if at < len(self) and self.bytes_at(at) == text else -1
 
     def strings(self, start: int = 0, end: int | None = None) -> Iterator[str]:
@@ -88,35 +100,10 @@ class WordTexts(Texts):
         return int(np.bincount(self.codes, minlength=len(lengths)) @ lengths) + len(self)
 
 
-class _Sought:
-    """A text that is sought, its words looked up only as far as texts begin alike."""
-
-    def __init__(self, words: PackedTexts, sought: Sequence[bytes]) -> None:
-        self._words = words
-        self._sought = sought
-        self._places: list[int] = []  # twice the place of each word, or one less when it would be before that place
-
-    def is_after(self, codes: Sequence[int]) -> bool:
-        """Does it come after the text with these words?"""
-        for at, code in enumerate(codes):
-            if at == len(self._sought):
-                return False
-            if at == len(self._places):
-                self._places.append(self._place(self._sought[at]))
-            if 2 * code != self._places[at]:
-                return 2 * code < self._places[at]
-        return len(self._sought) > len(codes)
-
-    def _place(self, word: bytes) -> int:
-        place = self._words.count_before(word)
-        known = place < len(self._words) and self._words.bytes_at(place) == word
-        return 2 * place if known else 2 * place - 1
-
-
-def numbered_words(numbering: Numbering, texts: Sequence[str]) -> tuple[NDArray[np.int64], Unsigned]:
+def numbered_words(numbering: Numbering, texts: Sequence[str]) -> tuple[Unsigned, Unsigned]:
     """How many words each text has, and the numbers of all of them."""
     lengths = np.fromiter(map(str.count, texts, repeat(" ")), np.int64, len(texts)) + 1
-    return lengths, numbering.number(" ".join(texts).split(" ") if texts else (), int(lengths.sum()))
+    return shrunk(lengths), numbering.number(" ".join(texts).split(" ") if texts else (), int(lengths.sum()))
 
 
 def word_texts(words: Sequence[str], offsets: Unsigned, codes: Unsigned) -> tuple[WordTexts, Unsigned] | None:
@@ -139,7 +126,7 @@ def as_words(texts: Texts) -> WordTexts | None:
         return texts
     numbering = Numbering()
     strings = texts.strings()
-    lengths: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+    lengths: list[Unsigned] = [np.empty(0, np.uint8)]
     codes: list[Unsigned] = [np.empty(0, np.uint8)]
     while block := list(islice(strings, BLOCK)):
         more_lengths, more_codes = numbered_words(numbering, block)
