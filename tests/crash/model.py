@@ -12,7 +12,7 @@ import numpy as np
 from instance_agent.engine.database import Database
 from instance_agent.engine.maintenance import Maintenance, optimize
 from instance_agent.engine.tables import ReadView, TableView
-from instance_agent.schema.analyzers import words
+from instance_agent.index.column import ColumnView
 from instance_agent.schema.parse import parse_column, parse_table
 from instance_agent.schema.types import ColumnType, JsonValue
 
@@ -29,13 +29,13 @@ class Table:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def definition(self) -> dict[str, Any]:
-        return {"type": "table", "columns": {name: column(kind) for name, kind in self.columns.items()}}
+        return {"type": "table", "columns": {name: nullable(kind) for name, kind in self.columns.items()}}
 
 
 Model = dict[str, Table]
 
 
-def column(kind: str) -> dict[str, Any]:
+def nullable(kind: str) -> dict[str, Any]:
     return {"type": kind, "nullable": True}
 
 
@@ -161,7 +161,7 @@ class History:
         name, column_name = self._any(), f"c{self._chance.randrange(6)}"
         kind = self._chance.choice(TYPES)
         value = value_of(kind, self._chance)
-        parsed = parse_column(name, column_name, column(kind))
+        parsed = parse_column(name, column_name, nullable(kind))
         self.database.put_column(name, column_name, parsed, copy.deepcopy(value))
         table = self.model[name]
         table.columns[column_name] = kind
@@ -270,7 +270,7 @@ def _check_column(table: TableView, name: str) -> None:
     for value in found.values:
         rows = [at for at, cell in enumerate(cells) if cell is not None and same(cell, value)]
         assert found.rows_equal(value).tolist() == rows
-    lists = [[] if cell is None else _distinct(features_of(found.schema.type, cell)) for cell in cells]
+    lists = [[] if cell is None else _distinct(features_of(found, cell)) for cell in cells]
     for feature in found.features:
         rows = [at for at, own in enumerate(lists) if any(same(feature, one) for one in own)]
         assert found.rows_with(feature).tolist() == rows
@@ -282,10 +282,10 @@ def _check_column(table: TableView, name: str) -> None:
         assert all(map(same, listed, own))
 
 
-def features_of(kind: ColumnType, value: JsonValue) -> list[JsonValue]:
-    if kind is ColumnType.TEXT:
-        return [*words(str(value))]
-    return value if isinstance(value, list) and kind.is_array else [value]
+def features_of(column: ColumnView, value: JsonValue) -> list[JsonValue]:
+    if column.schema.type is ColumnType.TEXT:
+        return [*column.analyze(str(value))]
+    return value if isinstance(value, list) and column.schema.type.is_array else [value]
 
 
 def _distinct(values: list[JsonValue]) -> list[JsonValue]:

@@ -4,7 +4,7 @@ The model, harsher than any file system: what was synced is there. Of everything
 
 - Bytes: a write that wasn't followed by a `sync` of its file may be lost, kept, or kept in some of its sectors of 512
   bytes only; a truncation may be lost or kept. Those that are kept happen in their order.
-- Names: a file created, renamed or removed, a folder made or removed, without a `sync_names` of its folder after it, may
+- Names: a file created, renamed or removed, a folder made or removed, without `sync_names` of its folder after it, may
   be lost or kept, each by itself; one rename is whole or not at all. A file whose name was lost is gone, whatever was
   synced in it.
 """

@@ -1,4 +1,4 @@
-"""The power fails at any moment of a history: what was acknowledged is there, what wasn't is there whole or not at all."""
+"""The power fails at any moment: what was acknowledged is there, what was not is there whole or not at all."""
 
 from __future__ import annotations
 
