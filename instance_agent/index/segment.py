@@ -63,7 +63,10 @@ class SegmentBuilder:
         return sum(encoder.size_bytes for encoder in self._encoders.values())
 
     def write(self, writer: SegmentWriter) -> int:
-        """Write the segment and close it, durable; its size in bytes. The builder is spent after it. Raises OSError."""
+        """Write the segment and close it, durable; its size in bytes. The builder is spent after it.
+
+        Raises OSError; the file is removed then.
+        """
         columns = (
             (name, from_codes(column, *self._encoders.pop(name).finish(), make_analyzer(column.analyzer, name)))
             for name, column in self.schema.columns.items()
@@ -74,7 +77,11 @@ class SegmentBuilder:
 def write_segment(
     writer: SegmentWriter, schema: TableSchema, columns: Mapping[str, ColumnArrays], row_count: int
 ) -> int:
-    """Write a segment of these columns and close it, durable; its size in bytes. Raises OSError."""
+    """Write a segment of these columns and close it, durable; its size in bytes.
+
+    Asks for one column after the other, each once, so that a mapping may make them when it is asked.
+    Raises OSError, and ValueError for a column of another length; the file is removed then.
+    """
     return _write(writer, schema, ((name, columns[name]) for name in schema.columns), row_count)
 
 
@@ -82,13 +89,17 @@ def _write(
     writer: SegmentWriter, schema: TableSchema, columns: Iterable[tuple[str, ColumnArrays]], row_count: int
 ) -> int:
     described = []
-    for number, (name, arrays) in enumerate(columns):
-        if arrays.row_count != row_count:
-            raise ValueError(f"column {number} has {arrays.row_count} rows, and its segment {row_count}")
-        column = schema.columns[name]
-        described.append(ColumnProperties(name, column.type, column.nullable, column.analyzer))
-        store(writer, f"{number}.", arrays)
-    return writer.finish(msgspec.msgpack.encode(Properties(row_count, described)))
+    try:
+        for number, (name, arrays) in enumerate(columns):
+            if arrays.row_count != row_count:
+                raise ValueError(f"column {number} has {arrays.row_count} rows, and its segment {row_count}")
+            column = schema.columns[name]
+            described.append(ColumnProperties(name, column.type, column.nullable, column.analyzer))
+            store(writer, f"{number}.", arrays)
+        return writer.finish(msgspec.msgpack.encode(Properties(row_count, described)))
+    except BaseException:
+        writer.abandon()
+        raise
 
 
 class StoredSegment:

@@ -114,15 +114,3 @@ def test_a_json_value_comes_back_as_it_was_written() -> None:
     cells: Cells = [1.0, {"b": 1, "a": 2.0}, 3]
     column = arrays_of(ColumnSchema(ColumnType.JSON), cells)
     assert [repr(column.values[code - 1]) for code in column.codes.tolist()] == list(map(repr, cells))
-
-
-def test_what_was_taken_away_leaves_no_bytes() -> None:
-    for column_type in (ColumnType.STRING, ColumnType.TEXT, ColumnType.JSON, ColumnType.STRING_ARRAY):
-        secret: JsonValue = ["secret"] if column_type.is_array else "secret word"
-        kept: JsonValue = ["other"] if column_type.is_array else "other word"
-        column = arrays_of(ColumnSchema(column_type), [kept, secret])
-        left = take(column, np.array([True, False]))
-        patch = arrays_of(ColumnSchema(column_type), [kept])
-        for result in (left, patched(column, np.array([1], np.uint32), patch)):
-            assert "secret" not in str([*result.values])
-            assert "secret" not in str([*(result.features or [])])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,43 @@ ROWS: dict[str, Cells] = {
 def test_columns_of_another_length_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="rows"):
         write_segment(SegmentWriter(Directory(tmp_path), "a.seg"), SMALL, columns_of(SMALL, ROWS), 4)
+    assert list(tmp_path.iterdir()) == []
+
+
+class FullDirectory(Directory):
+    """Has room for so many writes."""
+
+    room = 0
+
+    def write(self, descriptor: int, content: bytes | memoryview, offset: int) -> None:
+        if self.room == 0:
+            raise OSError(ENOSPC, "full")
+        self.room -= 1
+        super().write(descriptor, content, offset)
+
+
+def test_a_segment_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path: Path) -> None:
+    directory = FullDirectory(tmp_path)
+    writes = 0
+    while not list(tmp_path.iterdir()):
+        directory.room = writes = writes + 1
+        with suppress(OSError):
+            write_segment(SegmentWriter(directory, "a.seg"), SMALL, columns_of(SMALL, ROWS), 5)
+    assert writes > 20
+    StoredSegment.open(tmp_path / "a.seg").verify()
+
+
+def test_columns_may_be_made_one_by_one(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Made(dict[str, ColumnArrays]):
+        def __missing__(self, name: str) -> ColumnArrays:
+            asked.append(name)
+            return columns_of(SMALL, ROWS)[name]
+
+    write_segment(SegmentWriter(Directory(tmp_path), "a.seg"), SMALL, Made(), 5)
+    assert asked == list(SMALL.columns)
+    StoredSegment.open(tmp_path / "a.seg").verify()
 
 
 class WrongWriter(SegmentWriter):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instance_agent.index.column_arrays import from_cells
+from instance_agent.index.column_arrays import from_cells, patched, take
 from instance_agent.index.stored_column import StoredColumn, store
 from instance_agent.index.verification import fault_of
 from instance_agent.schema.analyzers import make_analyzer
@@ -114,6 +114,24 @@ def test_a_column_takes_no_more_room_than_it_needs(stored: Stored) -> None:
     assert total(constant) == 6 + 1 + 1  # the text, its length, the code
     unique = stored(ColumnSchema(ColumnType.INT), [row * 7 % 1000 for row in range(1000)])
     assert total(unique) == 1000 * (8 + 2 + 4)  # values, codes, rows
+
+
+@pytest.mark.parametrize("column_type", [ColumnType.STRING, ColumnType.TEXT, ColumnType.JSON, ColumnType.STRING_ARRAY])
+def test_what_was_taken_away_leaves_no_bytes(tmp_path: Path, column_type: ColumnType) -> None:
+    schema, analyzer = ColumnSchema(column_type), make_analyzer(None, "test")
+    words = ["other word", "secret word"] * 100
+    cells: Cells = [[word] for word in words] if column_type.is_array else [*words]
+    column, patch = from_cells(schema, cells, analyzer), from_cells(schema, cells[:1] * 100, analyzer)
+    odd = np.arange(200) % 2 == 1
+    for number, arrays in enumerate(
+        [take(column, ~odd), patched(column, np.flatnonzero(odd).astype(np.uint32), patch)]
+    ):
+        writer = SegmentWriter(Directory(tmp_path), f"{number}.seg")
+        store(writer, "a.", arrays)
+        writer.finish(b"")
+        content = (tmp_path / f"{number}.seg").read_bytes()
+        assert b"other" in content
+        assert b"secret" not in content
 
 
 def total(column: StoredColumn) -> int:
