@@ -5,7 +5,9 @@ length -> sync -> publish the new length. Readers look at the published length o
 isn't on the disk. When a write fails the file is cut back to where it was.
 
 Order of a checkpoint: write the whole base into a new file -> sync -> rename over the old -> sync the folder. Readers
-notice by the inode; the old file stays readable to those who have it open.
+notice by the inode; the old file stays readable to those who have it open. A process may be killed before it has synced
+the folder, and what others then append would be lost with the name: so each syncs the folder before it appends to a
+log for the first time.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from instance_agent.storage.directory import Directory
 from instance_agent.storage.files import refusal
 
 SEARCH_BLOCK = 1 << 20
+WRITE_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class CommitLog:
         except fmt.BadHeader as error:
             raise DamagedData(f"{path} can't be read: {error}. Restore the data directory from a snapshot.") from None
         self.position = fmt.HEADER_SIZE
+        self._has_durable_name = False
 
     @classmethod
     def create(
@@ -58,13 +62,12 @@ class CommitLog:
     ) -> CommitLog:
         """A new log at `path` that starts with these base payloads, in place of any other; durable on return.
 
-        Raises AgentError (disk_full, storage_failed), then `path` is as it was.
+        For the lock's holder. Raises AgentError (disk_full, storage_failed), then `path` is the old log or the new one.
         """
         directory = directory or Directory(path.parent)
         temporary = f"{path.name}.new"
-        log_id = os.urandom(8)
         try:
-            _write_base(directory, temporary, fmt.Header(log_id, base_commit, 0), base)
+            _write_base(directory, temporary, fmt.Header(os.urandom(8), base_commit, 0), base)
             directory.rename(temporary, path.name)
             directory.sync_names(".")
         except OSError as error:
@@ -104,10 +107,7 @@ class CommitLog:
 
         Raises DamagedData when committed bytes don't check out.
         """
-        published = self.published
-        size = os.fstat(self._descriptor).st_size
-        if size < published:
-            raise self._damaged(size, f"{published - size} bytes that were committed are missing")
+        published = self._checked_published()
         while self.position < published:
             record = self._record_at(self.position, published)
             if record is None:
@@ -118,20 +118,25 @@ class CommitLog:
     def settle(self) -> None:
         """Publish the whole records behind the published length and cut a torn tail. For the lock's holder.
 
-        Raises DamagedData when a record is broken and others follow it: that is no torn tail.
+        Raises DamagedData when a record is broken and others follow it: that is no torn tail. OSError.
         """
-        start = end = self.published
+        published = self._checked_published()
         size = os.fstat(self._descriptor).st_size
-        if size <= end:
+        if size == published:
             return
+        end = self.position  # where a record surely starts, which a changed published length wouldn't tell
         while (record := self._record_at(end, size)) is not None:
+            if end < published < record.end:
+                raise self._damaged(fmt.PUBLISHED_AT, "the published length ends within a record")
             end = record.end
+        if end < published:
+            raise self._damaged(end, "the checksum of a committed record is wrong")
+        if end < size and self._finds_record(end + 1, size):
+            raise self._damaged(end, "a record is broken, and whole ones follow it")
         if end < size:
-            if self._finds_record(end + 1, size):
-                raise self._damaged(end, "a record is broken, and whole ones follow it")
             self._directory.truncate(self._descriptor, end)
         self._directory.sync(self._descriptor)
-        if end > start:
+        if end > published:
             self._publish(end)
 
     def append(self, commit_number: int, payload: bytes) -> int:
@@ -144,26 +149,45 @@ class CommitLog:
         if len(payload) > fmt.LONGEST_PAYLOAD:
             raise AgentError("request_too_large")
         start = self.published
+        record = fmt.pack_record(self.header, commit_number, payload)
         try:
-            record = fmt.pack_record(self.header.log_id, commit_number, payload)
+            if not self._has_durable_name:
+                self._directory.sync_names(".")
+                self._has_durable_name = True
             self._directory.write(self._descriptor, record, start)
             self._directory.sync(self._descriptor)
             self._publish(start + len(record))
         except OSError as error:
-            self._directory.truncate(self._descriptor, start)
+            self._cut_back(start)
             raise refusal(error) from error
         return start + len(record)
+
+    def _cut_back(self, length: int) -> None:
+        """Forget a record that couldn't be written; durably, lest a loss of power brings back what was refused."""
+        with suppress(OSError):
+            self._directory.truncate(self._descriptor, length)
+            self._directory.sync(self._descriptor)
+
+    def _checked_published(self) -> int:
+        """The published length, when the file can have it. Raises DamagedData."""
+        published = self.published
+        size = os.fstat(self._descriptor).st_size
+        if published < self.header.base_end:
+            raise self._damaged(fmt.PUBLISHED_AT, "the published length is less than was ever published")
+        if size < published:
+            raise self._damaged(size, f"{published - size} bytes that were committed are missing")
+        return published
 
     def _publish(self, length: int) -> None:
         self._directory.write(self._descriptor, fmt.PUBLISHED.pack(length), fmt.PUBLISHED_AT)
 
     def _record_at(self, offset: int, limit: int) -> Record | None:
         """The whole record at `offset` that ends at or before `limit`, else None."""
-        head = fmt.unpack_record_head(os.pread(self._descriptor, fmt.RECORD_SIZE, offset))
+        head = fmt.unpack_record_head(self.header, os.pread(self._descriptor, fmt.RECORD_SIZE, offset))
         if head is None or offset + fmt.RECORD_SIZE + head.length > limit:
             return None
         payload = self._read(offset + fmt.RECORD_SIZE, head.length)
-        if not fmt.is_whole(self.header.log_id, head, payload):
+        if not fmt.is_whole(self.header, head, payload):
             return None
         return Record(head.commit_number, payload, offset + fmt.RECORD_SIZE + head.length)
 
@@ -201,14 +225,20 @@ def _write_base(directory: Directory, name: str, header: fmt.Header, base: Itera
     descriptor = directory.create(name)
     try:
         end = fmt.HEADER_SIZE
+        block = bytearray()
         for payload in base:
-            record = fmt.pack_record(header.log_id, header.base_commit, payload)
-            directory.write(descriptor, record, end)
-            end += len(record)
+            block += fmt.pack_record(header, header.base_commit, payload)
+            if len(block) >= WRITE_BLOCK:
+                directory.write(descriptor, bytes(block), end)
+                end += len(block)
+                block.clear()
+        directory.write(descriptor, bytes(block), end)
+        end += len(block)
         directory.write(descriptor, fmt.pack_header(replace(header, base_end=end), end), 0)
         directory.sync(descriptor)
-    except OSError:
-        directory.remove(name)
+    except BaseException:
+        with suppress(OSError):
+            directory.remove(name)
         raise
     finally:
         directory.close(descriptor)

@@ -7,7 +7,6 @@ Nothing is durable before a sync: bytes of a file and its length by `sync`, name
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from instance_agent.storage.files import sync_directory, write_fully
@@ -70,25 +69,3 @@ class Directory:
 
     def size_bytes(self, name: str) -> int:
         return (self.path / name).stat().st_size
-
-    def replace_durably(self, name: str, content: bytes) -> None:
-        """Give the file this content: atomic for readers, durable on return. For one writer at a time.
-
-        When it raises, the file has its old content or the new one, whole.
-        """
-        temporary = f"{name}.new"
-        with suppress(FileNotFoundError):  # what a killed process left
-            self.remove(temporary)
-        descriptor = self.create(temporary)
-        try:
-            try:
-                self.write(descriptor, content, 0)
-                self.sync(descriptor)
-            finally:
-                self.close(descriptor)
-            self.rename(temporary, name)
-        except OSError:
-            with suppress(OSError):
-                self.remove(temporary)
-            raise
-        self.sync_names(str(Path(name).parent))

@@ -11,7 +11,7 @@ import pytest
 from instance_agent.errors import AgentError, DamagedData
 from instance_agent.storage.commit_log import CommitLog
 from instance_agent.storage.directory import Directory
-from instance_agent.storage.log_format import HEADER_SIZE, PUBLISHED_AT, RECORD_SIZE, Header, pack_header
+from instance_agent.storage.log_format import HEADER_SIZE, PUBLISHED_AT, RECORD_SIZE, Header, pack_header, pack_record
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_log_of_another_version_says_both_versions(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[8] = 9
     path.write_bytes(content)
-    with pytest.raises(DamagedData, match="version 9, and this program reads versions up to 2"):
+    with pytest.raises(DamagedData, match="version 9, and this program reads up to 2"):
         CommitLog(path)
 
 
@@ -199,13 +199,13 @@ def test_a_replacement_that_fails_changes_nothing(path: Path) -> None:
 
 
 def test_a_log_of_the_first_version_is_read_but_not_appended_to(path: Path) -> None:
-    log = CommitLog(path)
-    log.append(1, b"one")
-    content = path.read_bytes()
-    older = Header(log.header.log_id, 0, HEADER_SIZE, version=1)
-    path.write_bytes(pack_header(older, len(content)) + content[HEADER_SIZE:])
-    old = CommitLog(path)
-    assert (old.version, payloads(old)) == (1, [b"one"])
+    header = Header(b"12345678", 0, HEADER_SIZE, version=1)
+    records = [pack_record(header, number, b"one") for number in (1, 2)]
+    published = HEADER_SIZE + len(records[0])
+    path.write_bytes(pack_header(header, published) + b"".join(records) + b"VREC")
+    old = CommitLog.recover(path)
+    assert (old.version, payloads(old)) == (1, [b"one", b"one"])
+    before = path.read_bytes()
     with pytest.raises(ValueError, match="earlier format version"):
-        old.append(2, b"two")
-    assert path.read_bytes()[HEADER_SIZE:] == content[HEADER_SIZE:]
+        old.append(3, b"three")
+    assert path.read_bytes() == before
