@@ -12,7 +12,7 @@ from instance_agent.context import EXTENSION, Agent
 from instance_agent.control_plane import ControlPlane
 from instance_agent.engine.database import Database
 from instance_agent.limits import LARGEST_BODY_BYTES
-from instance_agent.routes import service
+from instance_agent.routes import internal, service
 from instance_agent.routes.v1 import data, files, jobs, queries, schema
 from instance_agent.settings import Settings
 from instance_agent.uploads.gateway import DirectedUploads, UploadGateway
@@ -22,6 +22,7 @@ from instance_agent.uploads.states import UploadStates
 
 BLUEPRINTS = (
     service.blueprint,
+    internal.blueprint,
     schema.blueprint,
     files.blueprint,
     data.blueprint,

@@ -1,7 +1,8 @@
-"""Who may do what: the environment's two keys, known here or checked with the control plane.
+"""Who may do what: the environment's two keys, known here or checked with the control plane; and its own calls.
 
 Keys are never kept: comparisons and the cache work on their SHA-256. A view says with `reads` that a read-only key
-suffices; every other view below /api needs the read-write key.
+suffices; every other view below /api needs the read-write key. Views below /internal are the control plane's, which
+signs a token for each call; where there is none, the read-write key is good for them.
 """
 
 from __future__ import annotations
@@ -11,16 +12,33 @@ import hmac
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+import structlog
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from joserfc.jwt import JWTClaimsRegistry
 
 from instance_agent.errors import AgentError
+from instance_agent.settings import Settings
 
 GOOD_SECONDS = 300.0
 UNKNOWN_SECONDS = 5.0
 CACHE_SIZE = 10_000
 LONGEST_KEY = 512
 
+ALGORITHM = "HS256"
+CONTROL_PLANE = "api"
+AUDIENCE = "agent"
+LONGEST_TOKEN_SECONDS = 60
+LEEWAY_SECONDS = 5  # between clocks of machines
+
+log = structlog.get_logger(__name__)
 View = TypeVar("View", bound=Callable[..., object])
 
 
@@ -81,6 +99,55 @@ class CachedKeys:
                 del self._answers[next(iter(self._answers))]
             self._answers[digest] = (answer, self._clock() + lifetime)
         return answer
+
+
+@dataclass(frozen=True)
+class ServiceTokens:
+    """Knows the control plane by tokens signed with the secret that it shares with this environment's agent."""
+
+    environment_id: UUID
+    secret_file: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> ServiceTokens | None:
+        """None where there is no control plane."""
+        if settings.control_plane_url and settings.environment_id and settings.service_secret_file:
+            return cls(settings.environment_id, settings.service_secret_file)
+        return None
+
+    def check(self, authorization: str | None) -> None:
+        """Return when the Authorization header carries a good token.
+
+        Raises AgentError token_missing, token_invalid (never saying what is wrong), key_check_unavailable.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise AgentError("token_missing")
+        try:
+            key = OctKey.import_key(self.secret_file.read_text().strip())
+        except (OSError, ValueError) as error:
+            log.error("service_secret_unreadable", reason=type(error).__name__)
+            raise AgentError("key_check_unavailable", retry_after_seconds=1) from None
+        try:
+            self._verify(jwt.decode(token.strip(), key, algorithms=[ALGORITHM]).claims)
+        except (JoseError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise AgentError("token_invalid") from None
+
+    def _verify(self, claims: dict[str, Any]) -> None:
+        """Raises JoseError, ValueError."""
+        registry = JWTClaimsRegistry(
+            now=int(time.time()),
+            leeway=LEEWAY_SECONDS,
+            iss={"essential": True, "value": CONTROL_PLANE},
+            aud={"essential": True, "value": AUDIENCE},
+            sub={"essential": True, "value": str(self.environment_id)},
+            iat={"essential": True},
+            exp={"essential": True},
+            jti={"essential": True},
+        )
+        registry.validate(claims)
+        if claims["exp"] - claims["iat"] > LONGEST_TOKEN_SECONDS:
+            raise ValueError("lives too long")
 
 
 def reads(view: View) -> View:

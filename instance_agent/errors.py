@@ -28,8 +28,10 @@ ERRORS: dict[str, ErrorKind] = {
     "upload_missing": ErrorKind(400, "No file has arrived for this upload. PUT the file to its URL first."),
     "upload_incomplete": ErrorKind(400, "The file didn't arrive whole, so nothing was stored. Send it again."),
     "key_missing": ErrorKind(401, "No API key was sent. Put the environment's key into the header x-api-key."),
+    "token_missing": ErrorKind(401, "Only the control plane may call this, with a token that it signs."),
     "key_unknown": ErrorKind(403, "not authorized"),
     "key_read_only": ErrorKind(403, "not authorized: this key may only read. Use the environment's read-write key."),
+    "token_invalid": ErrorKind(403, "The token isn't one that the control plane signed for this environment just now."),
     "upload_url_expired": ErrorKind(403, "The upload URL has expired. Ask for a new one."),
     "upload_url_invalid": ErrorKind(
         403, "The upload URL's signature isn't valid. Use the URL exactly as it was given."

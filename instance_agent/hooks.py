@@ -9,8 +9,9 @@ import structlog
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from instance_agent.auth import authorize, needed_access
+from instance_agent.auth import Access, ServiceTokens, authorize, needed_access
 from instance_agent.context import agent
+from instance_agent.engine.pause import RETRY_AFTER_SECONDS
 from instance_agent.errors import AgentError, CannotServe
 from instance_agent.http import drain, error_answer
 from instance_agent.limits import LARGEST_BODY_BYTES
@@ -30,10 +31,11 @@ HEADERS = {
 }
 ENDPOINTS_OF_LATER = frozenset(
     {"_match", "_recommend", "_relate", "_similarity", "_estimate", "_aggregate", "_evaluate", "_batch"}
-    | {"data/_delete", "data/_modify"}
 )
 """Paths of the published API below /api/v1/ that this version knows of, and refuses by name."""
 KNOWN_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH"})
+API = "/api/"
+INTERNAL = "/internal/"
 UPLOADS_ENDPOINT = "service.receive_upload"
 
 log = structlog.get_logger(__name__)
@@ -47,6 +49,7 @@ def install(app: Flask) -> None:
     app.before_request(_refuse_large_body)
     app.before_request(_check_key)
     app.before_request(_refuse_endpoints_of_later)
+    app.before_request(_refuse_writes_while_paused)
     app.after_request(_complete)
     app.register_error_handler(AgentError, _refused)
     app.register_error_handler(HTTPException, _http_error)
@@ -68,11 +71,20 @@ def _refuse_large_body() -> None:
 
 
 def _check_key() -> None:
-    rule = request.url_rule
-    if rule is None or not rule.rule.startswith("/api/"):
-        return
-    view = current_app.view_functions[rule.endpoint]
-    authorize(agent().keys, request.headers.get("x-api-key"), needed_access(view))
+    tokens = ServiceTokens.of(agent().settings) if _is_below(INTERNAL) else None
+    if tokens is not None:
+        tokens.check(request.headers.get("Authorization"))
+    elif _is_below(API) or _is_below(INTERNAL):
+        authorize(agent().keys, request.headers.get("x-api-key"), _needed_access())
+
+
+def _is_below(prefix: str) -> bool:
+    """Is a view of this part of the program requested?"""
+    return request.url_rule is not None and request.url_rule.rule.startswith(prefix)
+
+
+def _needed_access() -> Access:
+    return needed_access(current_app.view_functions.get(request.endpoint or ""))
 
 
 def _refuse_endpoints_of_later() -> None:
@@ -80,6 +92,13 @@ def _refuse_endpoints_of_later() -> None:
     path = path.removeprefix("jobs/")
     if found and not base and path in ENDPOINTS_OF_LATER:
         raise AgentError("query_unsupported", f"{path} isn't supported by this version.")
+
+
+def _refuse_writes_while_paused() -> None:
+    """At once, without waiting for the writer's turn; also what begins a write that is committed later."""
+    writes = _is_below(API) and _needed_access() is Access.READ_WRITE and request.method != "GET"
+    if writes and agent().database.paused.paused:
+        raise AgentError("writes_paused", retry_after_seconds=RETRY_AFTER_SECONDS)
 
 
 def _refused(error: AgentError) -> Response:

@@ -1,14 +1,20 @@
-"""Data endpoints: rows into tables."""
+"""Data endpoints: rows into tables, changed, and out of them."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from instance_agent.context import agent
+from instance_agent.engine import maintenance
 from instance_agent.engine.tables import TableView
 from instance_agent.errors import AgentError, TableNotFound
 from instance_agent.http import body, json_answer, json_body, parse_json
 from instance_agent.limits import LARGEST_BATCH_ROWS
+from instance_agent.query.deadline import Deadline
+from instance_agent.query.modify import Outcome, carry_out
+from instance_agent.query.modify_grammar import Modifications, parse_delete, parse_modify
+from instance_agent.routes.v1.jobs import AS_A_JOB
+from instance_agent.routes.v1.queries import JOB_SECONDS, QUERY_SECONDS
 from instance_agent.schema.rows import check_row
 from instance_agent.schema.types import JsonValue, type_name
 
@@ -39,12 +45,45 @@ def insert_batch(table: str) -> Response:
 
 @blueprint.post("/<table>/optimize")
 def optimize(table: str) -> Response:
-    """Nothing to do: indexes are kept up to date by themselves."""
+    """Have the table stored in its best form at once; upkeep does it by itself, too."""
     existing_table(table)
     content = body()
     if content:
         parse_json(content)
+    try:
+        maintenance.optimize(agent().database, table)
+    except TableNotFound:
+        raise unknown_table(table) from None
     return json_answer({})
+
+
+@blueprint.post("/_delete")
+def delete_rows() -> Response:
+    """Delete the rows that a condition holds for."""
+    return json_answer({"total": _carried_out(parse_delete(json_body())).deleted})
+
+
+@blueprint.post("/_modify")
+def modify() -> Response:
+    """Carry out one operation, or several in order, all or none."""
+    modifications = parse_modify(json_body())
+    outcome = _carried_out(modifications)
+    operations: list[JsonValue] = [
+        {"operation": operation.kind, "index": number} for number, operation in enumerate(modifications.operations)
+    ]
+    return json_answer(
+        {
+            "deletedCount": outcome.deleted,
+            "insertedCount": outcome.inserted,
+            "modifiedCount": outcome.modified,
+            "operations": operations,
+        }
+    )
+
+
+def _carried_out(modifications: Modifications) -> Outcome:
+    seconds = JOB_SECONDS if request.environ.get(AS_A_JOB) else QUERY_SECONDS
+    return carry_out(agent().database, modifications, Deadline.after(seconds))
 
 
 def insert(table: str, rows: list[JsonValue]) -> int:

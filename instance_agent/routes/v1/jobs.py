@@ -49,6 +49,18 @@ def start_batch(table: str) -> Response:
     return _started(f"data/{table}/batch")
 
 
+@blueprint.post("/data/_delete")
+def start_delete() -> Response:
+    """Delete rows in the background."""
+    return _started("data/_delete")
+
+
+@blueprint.post("/data/_modify")
+def start_modify() -> Response:
+    """Carry out operations in the background, all or none."""
+    return _started("data/_modify")
+
+
 @blueprint.get("/")
 @reads
 def all_jobs() -> Response:

@@ -100,7 +100,7 @@ def test_unknown_columns_paths_and_methods_are_json_too(call: Caller) -> None:
     assert call("GET", "/api/v1/schema/").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["_match", "_evaluate", "_batch", "data/_delete", "data/_modify", "jobs/data/_delete"])
+@pytest.mark.parametrize("path", ["_match", "_evaluate", "_batch", "jobs/_match"])
 def test_endpoints_of_later_versions_are_refused_by_name(call: Caller, path: str) -> None:
     message = refused(call("POST", f"/api/v1/{path}", {"from": "t"}), "query_unsupported")
     assert message == f"{path.removeprefix('jobs/')} isn't supported by this version."
