@@ -67,6 +67,17 @@ class PostingLists:
         self._starts = file.array(name + ".starts") if name + ".starts" in file.arrays else None
         self._blocks = _block_count(row_count) if self._rows.dtype == np.uint16 else 1
 
+    @property
+    def is_sound(self) -> bool:
+        """Do the lists fill their room one after the other, as far as can be told without looking into them?"""
+        starts = np.arange(len(self._rows) + 1) if self._starts is None else self._starts
+        return (
+            len(starts) % self._blocks == 1 % self._blocks
+            and int(starts[0]) == 0
+            and int(starts[-1]) == len(self._rows)
+            and bool((starts[1:] >= starts[:-1]).all())
+        )
+
     def listed(self, place: int) -> Rows:
         """One list."""
         if self._starts is None:

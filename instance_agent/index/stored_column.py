@@ -186,6 +186,11 @@ class StoredColumn:
         rows: Rows = np.arange(self.row_count if count else 0, dtype=np.uint32)
         return np.arange(count + 1) if count == len(rows) else np.array([0, len(rows)]), rows
 
+    @property
+    def has_sound_postings(self) -> bool:
+        """Can `postings` be read? Not where they were written wrongly."""
+        return not self._has("rows") or self._lists.is_sound
+
     def arrays(self) -> ColumnArrays:
         """All of it, without copying what is stored as it is."""
         return ColumnArrays(self.schema, self.row_count, self.values, self.codes, self.features, self.forward)
