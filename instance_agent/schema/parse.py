@@ -71,7 +71,11 @@ def check_name(kind: str, name: str) -> None:
 
 
 def check_links(schema: DatabaseSchema, tables: list[str]) -> None:
-    """Refuse a link of one of `tables` whose target doesn't exist in `schema`. Raises SchemaInvalid."""
+    """Refuse a link of one of `tables` whose target doesn't exist in `schema`, or can't equal any of its values.
+
+    Values join by being equal: texts to texts, numbers to numbers of any type; Json may be anything. A link from an
+    array joins by its elements, but nothing joins to a whole array. Raises SchemaInvalid.
+    """
     for table in tables:
         for name, column in schema.tables[table].columns.items():
             link = column.link
@@ -88,6 +92,30 @@ def check_links(schema: DatabaseSchema, tables: list[str]) -> None:
                     f"column '{table}.{name}': its link '{link.text}' points to a column that "
                     f"the table '{link.table}' does not have."
                 )
+            _check_comparable(f"column '{table}.{name}'", column, link, target.columns[link.column].type)
+
+
+def _check_comparable(where: str, column: ColumnSchema, link: Link, target: ColumnType) -> None:
+    own = column.type.element
+    if ColumnType.JSON in (own, target):
+        return
+    if target.is_array:
+        raise SchemaInvalid(
+            f"{where}: its link '{link.text}' points to a column of type {target.value}, and nothing joins to a whole "
+            "array. Put the link on the array instead, pointing here."
+        )
+    if _kind(own) != _kind(target):
+        raise SchemaInvalid(
+            f"{where}: it is of type {column.type.value}, and its link '{link.text}' points to a column of type "
+            f"{target.value}. These are never equal, so nothing would join. Give both the same type."
+        )
+
+
+def _kind(column_type: ColumnType) -> str:
+    """What values of the type can be equal to."""
+    if column_type.is_numeric:
+        return "number"
+    return "text" if column_type in (ColumnType.STRING, ColumnType.TEXT) else column_type.value
 
 
 def _parse_type(where: str, name: JsonValue) -> ColumnType:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from instance_agent.errors import RowInvalid
+from instance_agent.schema.analyzers import SHORTEST_LIMIT, longest_text
 from instance_agent.schema.types import ColumnSchema, ColumnType, JsonValue, Row, TableSchema, type_name
 
 DEEPEST_JSON = 64
@@ -54,6 +55,8 @@ def check_row(table: TableSchema, row: JsonValue, *, label: str = "") -> Row:
             continue
         try:
             stored[name] = CHECKS[column.type](value)
+            if column.analyzer is not None:
+                _check_length(column, value)
         except Misfit as misfit:
             raise RowInvalid(f"{label}field '{name}' {misfit}") from None
     return stored
@@ -61,7 +64,22 @@ def check_row(table: TableSchema, row: JsonValue, *, label: str = "") -> Row:
 
 def check_value(column: ColumnSchema, value: JsonValue) -> JsonValue:
     """A value that isn't null as `column` stores it. Raises Misfit."""
-    return CHECKS[column.type](value)
+    stored = CHECKS[column.type](value)
+    if column.analyzer is not None:
+        _check_length(column, value)
+    return stored
+
+
+def _check_length(column: ColumnSchema, text: JsonValue) -> None:
+    """Refuse a text whose n-grams would take more memory than those of one text may."""
+    if not isinstance(text, str) or len(text) <= SHORTEST_LIMIT:
+        return
+    longest = longest_text(column.analyzer)
+    if longest is not None and len(text) > longest:
+        raise Misfit(
+            f"of type {column.type.value} takes at most {longest} characters with its analyzer, as n-grams multiply a "
+            f"text, and this String has {len(text)}."
+        )
 
 
 def _refusal(column_type: ColumnType, value: JsonValue) -> Misfit:
@@ -126,10 +144,14 @@ def _array(column_type: ColumnType, element: Callable[[JsonValue], JsonValue]) -
     def check(value: JsonValue) -> JsonValue:
         if not isinstance(value, list):
             raise _refusal(column_type, value)
+        stored: list[JsonValue] = []
         try:
-            return [element(inner) for inner in value]
+            for inner in value:
+                stored.append(element(inner))
         except Misfit as misfit:
-            raise Misfit(f"of type {column_type.value}, an element {misfit}") from None
+            at = f"element {len(stored)} (counting from 0)"
+            raise Misfit(f"of type {column_type.value}: {at} {misfit}") from None
+        return stored
 
     return check
 

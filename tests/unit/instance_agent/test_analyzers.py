@@ -6,8 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from instance_agent.errors import SchemaInvalid
-from instance_agent.schema.analyzers import make_analyzer
+from instance_agent.errors import RowInvalid, SchemaInvalid
+from instance_agent.schema.analyzers import longest_text, make_analyzer
+from instance_agent.schema.analyzers.definitions import MOST_TOKEN_BYTES
+from instance_agent.schema.analyzers.languages import CACHED_WORDS
+from instance_agent.schema.parse import parse_table
+from instance_agent.schema.rows import check_row
 from instance_agent.schema.types import JsonValue
 
 
@@ -68,7 +72,8 @@ def test_each_analyzer_cuts_as_documented(definition: JsonValue, text: str, expe
         {"type": "token-ngram", "minGram": 1, "maxGram": 2},
         {"type": "language"},
         {"type": "language", "language": "bulgarian"},
-        {"type": "language", "language": "fi", "useDefaultStopWords": True},
+        {"type": "language", "language": "standard"},
+        {"type": "language", "language": "fi", "useDefaultStopWords": "yes"},
         {"type": "language", "language": "en", "customStopWords": "the"},
     ],
 )
@@ -91,3 +96,77 @@ def test_a_stemmer_gives_the_same_from_many_threads() -> None:
     alone = [make_analyzer("english", "c")(text) for text in texts]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(analyze, texts)) == alone
+
+
+def test_a_definition_of_any_depth_is_refused_and_not_followed() -> None:
+    definition: JsonValue = "standard"
+    for _ in range(100_000):
+        definition = {"type": "token-ngram", "source": definition, "minGram": 1, "maxGram": 1}
+    with pytest.raises(SchemaInvalid, match="nested"):
+        make_analyzer(definition, "c")
+
+
+def test_more_distinct_words_than_are_remembered_are_stemmed_all_the_same() -> None:
+    analyze = make_analyzer("english", "c")
+    many = [f"cooling databases{n}" for n in range(CACHED_WORDS + 10)]
+    assert {analyze(text)[0] for text in many} == {"cool"}
+    assert analyze("cooled DATABASES") == ["cool", "data" + "bas"]
+
+
+# N-grams multiply a text.
+
+NGRAMS: list[JsonValue] = [
+    {"type": "char-ngram", "minGram": 1, "maxGram": 32},
+    {"type": "char-ngram", "minGram": 3, "maxGram": 3},
+    {"type": "token-ngram", "source": "standard", "minGram": 1, "maxGram": 3, "tokenSeparator": " " * 9},
+    {
+        "type": "token-ngram",
+        "source": {"type": "char-ngram", "minGram": 1, "maxGram": 2},
+        "minGram": 2,
+        "maxGram": 3,
+    },
+]
+
+
+@pytest.mark.parametrize("definition", NGRAMS)
+def test_the_n_grams_of_the_longest_text_stay_within_their_memory(definition: JsonValue) -> None:
+    longest = longest_text(definition)
+    assert longest is not None
+    scale = 100  # a hundredth of the text has a hundredth of the tokens
+    text = ("日" * (longest // scale)) if "source" in str(definition) else "a" * (longest // scale)
+    made = tokens(definition, text)
+    assert 0.4 < sum(len(token) + 57 for token in made) * scale / MOST_TOKEN_BYTES <= 1
+
+
+def test_a_text_with_more_n_grams_than_memory_should_hold_is_refused_with_its_row() -> None:
+    definition: JsonValue = {"type": "char-ngram", "minGram": 1, "maxGram": 32}
+    longest = longest_text(definition)
+    assert longest is not None
+    table = parse_table("t", {"columns": {"c": {"type": "Text", "analyzer": definition}}})
+    assert check_row(table, {"c": "a" * longest})
+    with pytest.raises(RowInvalid, match=rf"row 7: field 'c' of type Text takes at most {longest} characters"):
+        check_row(table, {"c": "a" * (longest + 1)}, label="row 7: ")
+
+
+@pytest.mark.parametrize("definition", [None, "standard", "en", "whitespace", {"type": "delimiter", "delimiter": ","}])
+def test_texts_of_other_analyzers_may_have_any_length(definition: JsonValue) -> None:
+    assert longest_text(definition) is None
+    table = parse_table("t", {"columns": {"c": {"type": "Text", "analyzer": definition}}})
+    assert check_row(table, {"c": "ab " * 1_000_000})
+
+
+def test_n_grams_that_no_text_could_have_are_refused_in_the_schema() -> None:
+    definition: JsonValue = {"type": "char-ngram", "minGram": 1, "maxGram": 32}
+    for _ in range(2):
+        definition = {"type": "token-ngram", "source": definition, "minGram": 1, "maxGram": 32}
+    with pytest.raises(SchemaInvalid, match=r"'t\.c': these n-grams multiply"):
+        make_analyzer(definition, "column 't.c'")
+    long_separator: JsonValue = {
+        "type": "token-ngram",
+        "source": "en",
+        "minGram": 2,
+        "maxGram": 2,
+        "tokenSeparator": "x" * 100_000,
+    }
+    with pytest.raises(SchemaInvalid, match="these n-grams multiply"):
+        make_analyzer(long_separator, "c")

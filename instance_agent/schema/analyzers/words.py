@@ -1,0 +1,87 @@
+"""Where the words of a text begin and end, and which ways of writing one word are the same.
+
+The borders are those of Unicode's word segmentation (UAX #29) as search engines use it: letters, digits, `_` and the
+marks on them make words; a point or apostrophe between letters, and a point, comma or apostrophe between digits,
+belong to the word; white space, hyphens and other punctuation end it. Three departures, each for what people look for:
+
+- `:` and `;` always separate ("EU:n" has the word "eu", "1;2" two words).
+- Ideographs and hiragana are words of one character each.
+- An emoji, a flag or a pictograph is a word of its own: it says something, and predictions can learn from it.
+
+A language written without spaces, such as Thai, gives one word per unbroken run: there char-ngram serves better.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_IDEOGRAPH = "\u3005-\u3007\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_LETTER = r"[^\W\d_]"
+_HEBREW = "\u05d0-\u05ea"
+
+
+def _ranges(codes: Iterable[int]) -> str:
+    """The characters of increasing `codes` as the inside of a character class."""
+    ranges: list[list[int]] = []
+    for code in codes:
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "".join(f"{chr(low)}-{chr(high)}" for low, high in ranges)
+
+
+# Marks are no \w; those of hiragana (3099, 309a) follow a word of one character and are composed with it before.
+_MARK = _ranges(
+    code
+    for code in range(0x300, 0xFE00)
+    if code not in (0x3099, 0x309A) and unicodedata.category(chr(code)) in ("Mn", "Mc", "Me")
+)
+_RUN = f"[^\\W{_IDEOGRAPH}]+(?:[{_MARK}]+[^\\W{_IDEOGRAPH}]*)*"
+_JOINERS = "[\u200c\u200d]+"  # zero width: they shape Persian and Indian words, and bind emoji together
+_WITHIN = (
+    f"(?:(?<![\\d_])['.\u00b7\u2027](?={_LETTER})|(?<=\\d)[.,'\u066b\u066c](?=\\d)"
+    f'|(?<=[{_HEBREW}])"(?=[{_HEBREW}])|{_JOINERS})'
+)
+_PICTOGRAPH = "[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff][\U0001f3fb-\U0001f3ff]?"
+_EMOJI = f"[\U0001f1e6-\U0001f1ff]{{2}}|{_PICTOGRAPH}(?:\u200d{_PICTOGRAPH})*"
+_WORD = re.compile(f"[{_IDEOGRAPH}]|{_RUN}(?:{_WITHIN}{_RUN})*|{_EMOJI}")
+_ASCII_WORD = re.compile(r"[a-z0-9_]+(?:(?:(?<=[a-z])['.](?=[a-z])|(?<=[0-9])[.,'](?=[0-9]))[a-z0-9_]+)*")
+
+_SAME = str.maketrans({"\u2018": "'", "\u2019": "'", "\uff07": "'", "\u05f3": "'", "\u05f4": '"', "\u0130": "i"})
+"""Typographic apostrophes and quotation marks of words; and the capital İ, whose lower case would be two characters."""
+_UNSEEN = "\u00ad\u061c\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufe0e\ufe0f\ufeff"  # hyphenation, direction, style
+_ARMENIAN_TONES = "\u055b\u055c\u055e"  # a question or exclamation mark, written over a vowel of the word
+_DROPPED = re.compile(f"[{_UNSEEN}{_ARMENIAN_TONES}]+")
+_FOLDED = re.compile("[{}]".format("".join(map(chr, _SAME))))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in order, repetitions included, each as `folded` writes it.
+
+    No word has white space in it, and the words of a text are those of its parts between white space, one part after
+    the other.
+    """
+    if text.isascii():
+        lower = text.lower()
+        return [lower] if lower.isalnum() else _ASCII_WORD.findall(lower)
+    return _WORD.findall(folded(text))
+
+
+def folded(text: str) -> str:
+    """The one writing of a text among those that look alike.
+
+    Lower case; composed (NFC), so that an "é" meets one that was typed as a letter and an accent; with the plain
+    apostrophe; without characters that aren't seen. Accents and letters stay what they are.
+    """
+    if text.isascii():
+        return text.lower()
+    if not unicodedata.is_normalized("NFC", text):
+        text = unicodedata.normalize("NFC", text)
+    if _DROPPED.search(text):
+        text = _DROPPED.sub("", text)
+    if _FOLDED.search(text):
+        text = text.translate(_SAME)
+    return text.lower()
