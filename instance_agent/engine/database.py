@@ -24,6 +24,7 @@ from instance_agent.engine.disk_use import DiskUse, disk_use
 from instance_agent.engine.group import Request, Turns
 from instance_agent.engine.operations import decode, encode, encode_together
 from instance_agent.engine.pause import Pause, PauseFlag
+from instance_agent.engine.reserve import check_room
 from instance_agent.engine.segments import BuildingFolder, SegmentStore
 from instance_agent.engine.shorthand import Shorthand
 from instance_agent.engine.state import State
@@ -210,7 +211,7 @@ class Database(Shorthand):
         while requests and sum(map(len, encoded)) < LARGEST_RECORD_BYTES:
             request, *requests = requests
             transaction = Transaction(state, self._seen.view, self.segments)
-            if request.prepare(transaction):
+            if request.prepare(transaction) and self._has_room(transaction, request):
                 prepared.append(request)
                 state = transaction.state
                 encoded.extend(transaction.encoded)
@@ -227,6 +228,16 @@ class Database(Shorthand):
             else:
                 request.fail(error)
         return requests
+
+    def _has_room(self, transaction: Transaction, request: Request[Any]) -> bool:
+        """May the transaction use what is left of the disk? Else its request is refused."""
+        try:
+            if transaction.adds:
+                check_room(self.data_dir)
+        except (AgentError, OSError) as error:
+            request.fail(refusal(error) if isinstance(error, OSError) else error)
+            return False
+        return True
 
     def _append(self, state: State, payload: bytes, publishes: bool) -> None:
         """Make the commit that leads to `state` durable and visible. Raises AgentError, then nothing has changed."""

@@ -17,6 +17,7 @@ from instance_agent.engine.operations import (
     DeleteRows,
     DropColumn,
     DropTables,
+    InsertRows,
     Operation,
     PutColumn,
     PutTable,
@@ -50,6 +51,7 @@ class Transaction:
         self.state = state
         self.encoded: list[bytes] = []  # the operations
         self.publishes = False  # are there segments whose names must be made durable first?
+        self.adds = False  # does it need room that deletes and maintenance must be left?
         self._view = previous
         self._view_of: State | None = None
         self._segments = segments
@@ -186,6 +188,7 @@ class Transaction:
     def _do(self, operation: Operation) -> None:
         encoded = encode_operation(operation)
         self.state = self.state.after_operation(self._number, operation, len(encoded))
+        self.adds |= isinstance(operation, InsertRows | UpdateRows | AddSegments | PutTable | PutColumn)
         self.encoded.append(encoded)
 
     def _schemas(self) -> dict[str, TableSchema]:

@@ -47,10 +47,15 @@ class Span:
 
 
 def next_rewrite(parts: Sequence[PartSize]) -> Span | None:
-    """What to rewrite first: what must be purged, then what is in memory, then the smallest merge; None: nothing."""
-    for at, part in enumerate(parts):
-        if part.is_due or _is_flushed(part, is_last=at == len(parts) - 1) or _is_worn(part):
-            return Span(at, at + 1)
+    """What to rewrite first: single parts that must be, those with the fewest living rows first; then a merge.
+
+    None: nothing. On a nearly full disk the smallest rewrite is the one that may still fit, and makes room for others.
+    """
+    last = len(parts) - 1
+    due = [at for at, part in enumerate(parts) if _must_be_rewritten(part, is_last=at == last)]
+    if due:
+        smallest = min(due, key=lambda at: parts[at].row_count - parts[at].dead_count)
+        return Span(smallest, smallest + 1)
     return _next_merge(parts)
 
 
@@ -70,15 +75,13 @@ def tier(row_count: int) -> int:
     return max(0, math.ceil(math.log(max(row_count, 1) / SMALL_ROWS, FAN_IN) - 1e-9))
 
 
-def _is_flushed(part: PartSize, *, is_last: bool) -> bool:
-    """A memory part that others follow doesn't grow any more."""
-    return part.in_memory and (not is_last or part.row_count >= FLUSH_ROWS or part.size_bytes >= FLUSH_BYTES)
-
-
-def _is_worn(part: PartSize) -> bool:
-    return not part.in_memory and (
-        part.dead_count > part.row_count * DEAD_SHARE or part.patched_count > part.row_count * PATCHED_SHARE
-    )
+def _must_be_rewritten(part: PartSize, *, is_last: bool) -> bool:
+    """A memory part is flushed when it is large, or when others follow it, so that it doesn't grow any more."""
+    if part.is_due:
+        return True
+    if part.in_memory:
+        return not is_last or part.row_count >= FLUSH_ROWS or part.size_bytes >= FLUSH_BYTES
+    return part.dead_count > part.row_count * DEAD_SHARE or part.patched_count > part.row_count * PATCHED_SHARE
 
 
 def _next_merge(parts: Sequence[PartSize]) -> Span | None:

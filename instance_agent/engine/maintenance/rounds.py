@@ -37,6 +37,7 @@ class Maintenance:
         OSError: then what was done stays, and nothing is half done.
         """
         due_before = now - self.grace_seconds
+        self._remove_files()  # first, because the rest needs room
         busy = False
         for table in self.database.state().tables.values():
             busy |= self._rewrite_next(table, due_before)
