@@ -66,6 +66,7 @@ class PostingLists:
         self._rows = file.array(name)
         self._starts = file.array(name + ".starts") if name + ".starts" in file.arrays else None
         self._blocks = _block_count(row_count) if self._rows.dtype == np.uint16 else 1
+        self._block_starts = np.arange(self._blocks, dtype=np.uint32) << np.uint32(BLOCK_BITS)
 
     @property
     def is_sound(self) -> bool:
@@ -83,13 +84,13 @@ class PostingLists:
         if self._starts is None:
             rows: Rows = self._rows[place : place + 1]
             return rows
-        borders = self._starts[place * self._blocks : (place + 1) * self._blocks + 1].tolist()
+        borders = self._starts[place * self._blocks : (place + 1) * self._blocks + 1]
         rows = self._rows[borders[0] : borders[-1]]
         if self._rows.dtype != np.uint16:
             return rows
         whole = rows.astype(np.uint32)
-        for block in range(1, self._blocks):
-            whole[borders[block] - borders[0] : borders[block + 1] - borders[0]] += np.uint32(block << BLOCK_BITS)
+        if self._blocks > 1:
+            whole += np.repeat(self._block_starts, np.diff(borders))
         return whole
 
     def all(self) -> Lists:
@@ -100,8 +101,7 @@ class PostingLists:
             return self._starts, self._rows
         rows = self._rows.astype(np.uint32)
         lengths = np.diff(self._starts)
-        blocks = np.tile(np.arange(self._blocks, dtype=np.uint32), len(lengths) // self._blocks)
-        rows += np.repeat(blocks << BLOCK_BITS, lengths)
+        rows += np.repeat(np.tile(self._block_starts, len(lengths) // self._blocks), lengths)
         return self._starts[:: self._blocks], rows
 
 

@@ -175,17 +175,17 @@ class Spans:
         if self.is_even:
             length = int(self.lengths[0]) if self.count else 0
             return _partition_point(self.count, lambda at: is_before(at * length, (at + 1) * length))
-        starts, lengths = self.starts, self.lengths
+        starts, lengths = self.starts.data, self.lengths.data  # quicker than numpy, one by one
 
         def is_block_before(block: int) -> bool:
-            start = int(starts[block])
-            return is_before(start, start + int(lengths[block * STRIDE]))
+            start = starts[block]
+            return is_before(start, start + lengths[block * STRIDE])
 
         blocks = _partition_point(len(starts), is_block_before)
         if blocks == 0:
             return 0
         first = (blocks - 1) * STRIDE
-        ends = list(accumulate(lengths[first : first + STRIDE].tolist(), initial=int(starts[blocks - 1])))
+        ends = list(accumulate(lengths[first : first + STRIDE].tolist(), initial=starts[blocks - 1]))
         return first + _partition_point(len(ends) - 1, lambda at: is_before(ends[at], ends[at + 1]))
 
     def offsets(self, first: int = 0, last: int | None = None) -> Unsigned:
