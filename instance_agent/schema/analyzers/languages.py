@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-import snowballstemmer  # type: ignore[import-untyped]
+import Stemmer  # type: ignore[import-not-found]
 
 from instance_agent.schema.analyzers.words import folded, words
 
@@ -30,7 +30,7 @@ LANGUAGES = {
     "ro": "romanian", "ru": "russian", "sv": "swedish", "th": "thai", "tr": "turkish",
 }  # fmt: skip
 CODES = {language: code for code, language in LANGUAGES.items()}
-STEMMERS = {language: language for language in CODES if language in snowballstemmer.algorithms()} | {
+STEMMERS = {language: language for language in CODES if language in Stemmer.algorithms()} | {
     "brazilian": "portuguese"  # Snowball's algorithm for Portuguese is made for both ways of writing it
 }
 
@@ -135,8 +135,8 @@ class _Tokens:
         self._stop_words = stop_words
         self._key_words = key_words
         self._elided = ELIDED.get(language)
-        self._stemmer = snowballstemmer.stemmer(STEMMERS[language])
-        self._lock = threading.Lock()  # a stemmer keeps state while it works
+        self._stemmer = Stemmer.Stemmer(STEMMERS[language], 0)  # 0: it keeps no words, as we do
+        self._lock = threading.Lock()  # a stemmer works in a buffer of its own
         self._known: dict[str, str] = {}
 
     def token(self, word: str) -> str:

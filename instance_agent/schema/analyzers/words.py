@@ -47,15 +47,17 @@ _WITHIN = (
 )
 _PICTOGRAPH = "[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff][\U0001f3fb-\U0001f3ff]?"
 _EMOJI = f"[\U0001f1e6-\U0001f1ff]{{2}}|{_PICTOGRAPH}(?:\u200d{_PICTOGRAPH})*"
-_WORD = re.compile(f"[{_IDEOGRAPH}]|{_RUN}(?:{_WITHIN}{_RUN})*|{_EMOJI}")
+_WORD = re.compile(f"{_RUN}(?:{_WITHIN}{_RUN})*|[{_IDEOGRAPH}]|{_EMOJI}")
 _ASCII_WORD = re.compile(r"[a-z0-9_]+(?:(?:(?<=[a-z])['.](?=[a-z])|(?<=[0-9])[.,'](?=[0-9]))[a-z0-9_]+)*")
 
-_SAME = str.maketrans({"\u2018": "'", "\u2019": "'", "\uff07": "'", "\u05f3": "'", "\u05f4": '"', "\u0130": "i"})
+_ALIKE = {"\u2018": "'", "\u2019": "'", "\uff07": "'", "\u05f3": "'", "\u05f4": '"', "\u0130": "i"}
 """Typographic apostrophes and quotation marks of words; and the capital İ, whose lower case would be two characters."""
-_UNSEEN = "\u00ad\u061c\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufe0e\ufe0f\ufeff"  # hyphenation, direction, style
-_ARMENIAN_TONES = "\u055b\u055c\u055e"  # a question or exclamation mark, written over a vowel of the word
-_DROPPED = re.compile(f"[{_UNSEEN}{_ARMENIAN_TONES}]+")
-_FOLDED = re.compile("[{}]".format("".join(map(chr, _SAME))))
+_UNSEEN = (0xAD, 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFE0E, 0xFE0F, 0xFEFF)
+"""Soft hyphens, marks of the direction of writing, and which of two pictures an emoji has."""
+_ARMENIAN_TONES = (0x55B, 0x55C, 0x55E)
+"""Question and exclamation marks that are written over a vowel of the word."""
+_REWRITTEN = str.maketrans(_ALIKE) | dict.fromkeys((*_UNSEEN, *_ARMENIAN_TONES))
+_IS_REWRITTEN = re.compile(f"[{_ranges(sorted(_REWRITTEN))}]")
 
 
 def words(text: str) -> list[str]:
@@ -80,8 +82,6 @@ def folded(text: str) -> str:
         return text.lower()
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
-    if _DROPPED.search(text):
-        text = _DROPPED.sub("", text)
-    if _FOLDED.search(text):
-        text = text.translate(_SAME)
+    if _IS_REWRITTEN.search(text):
+        text = text.translate(_REWRITTEN)
     return text.lower()
