@@ -123,7 +123,8 @@ def test_only_what_is_synced_with_its_name_surely_survives(recording: RecordingD
     assert all(one["safe"] == b"safe" for one in found)
     assert {one.get("nameless") for one in found} == {None, b"whole"}
     contents = {one.get("neither") for one in found}
-    assert contents >= {None, b"", bytes(600), b"w" * 512, b"w" * 600, bytes(512) + b"w" * 88}
+    assert contents >= {None, b"", bytes(600), b"w" * 600}
+    assert contents & {b"w" * 512, bytes(512) + b"w" * 88}, "some sectors only"
     assert all(one is None or one[512:].strip(one[-1:]) == one[:512].strip(one[:1]) == b"" for one in contents)
 
 
