@@ -51,6 +51,26 @@ def test_requirements_cite_files_that_exist() -> None:
     assert {path for path in cited if not (ROOT / path).exists()} == set()
 
 
+def promises() -> list[str]:
+    return [line for line in (DOCS / "promises.md").read_text().splitlines() if line.startswith("- ")]
+
+
+def test_every_promise_names_its_test() -> None:
+    kept = [line for line in promises() if re.search(r"`tests/[^`]+`$", line)]
+    assert len(kept) > 20
+    unkept = set(promises()) - set(kept)
+    assert len(unkept) == 2, f"only what no test can show may go without one: {unkept}"
+
+
+@pytest.mark.parametrize(
+    "cited", sorted({name for line in promises() for name in re.findall(r"`(tests/[^`]+)`", line)})
+)
+def test_the_test_of_a_promise_exists(cited: str) -> None:
+    path, _, name = cited.partition("::")
+    assert (ROOT / path).is_file(), cited
+    assert not name or re.search(rf"^def {name}\(", (ROOT / path).read_text(), flags=re.MULTILINE), cited
+
+
 def test_every_pinned_library_has_its_reason() -> None:
     config = configparser.RawConfigParser()
     config.read(ROOT / "setup.cfg")

@@ -7,7 +7,7 @@ is committed, and the next round tries again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,19 +58,32 @@ def rewrite(database: Database, table: TableState, span: Span) -> bool:
         built = None
         if row_count:
             segment_id, writer = folder.new_segment()
-            write_segment(writer, table.schema, dict(_columns(database, plan)), row_count)
+            write_segment(writer, table.schema, _Columns(database, plan), row_count)
             built = BuiltSegment(segment_id, row_count, folder.folder)
         return database.transact(lambda transaction: _commit(transaction, plan, built))
 
 
-def _columns(database: Database, plan: Rewrite) -> Iterator[tuple[str, ColumnArrays]]:
-    kept = plan.kept
-    for name, schema in plan.table.schema.columns.items():
+class _Columns(Mapping[str, ColumnArrays]):
+    """The columns of the new segment, each made when it is asked for, so that one is in memory at a time."""
+
+    def __init__(self, database: Database, plan: Rewrite) -> None:
+        self._database = database
+        self._plan = plan
+        self._kept = plan.kept
+
+    def __getitem__(self, name: str) -> ColumnArrays:
+        schema = self._plan.table.schema.columns[name]
         arrays = [
-            column_arrays.take(_as_seen(database, part, name, schema), mask)
-            for part, mask in zip(plan.parts, kept, strict=True)
+            column_arrays.take(_as_seen(self._database, part, name, schema), mask)
+            for part, mask in zip(self._plan.parts, self._kept, strict=True)
         ]
-        yield name, column_arrays.concatenate(schema, arrays)
+        return column_arrays.concatenate(schema, arrays)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plan.table.schema.columns)
+
+    def __len__(self) -> int:
+        return len(self._plan.table.schema.columns)
 
 
 def _as_seen(database: Database, part: Part, name: str, schema: ColumnSchema) -> ColumnArrays:

@@ -47,7 +47,7 @@ class Maintenance:
 
     def purge_everything(self, now: float) -> None:
         """Remove every byte that nobody may see, whatever the grace period. Raises as `run_once`."""
-        at_once = Maintenance(self.database, grace_seconds=-1)
+        at_once = Maintenance(self.database, grace_seconds=-math.inf)
         while at_once.run_once(now):
             pass
         if self.database.log_growth()[0]:
