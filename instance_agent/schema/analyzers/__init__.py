@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from instance_agent.errors import SchemaInvalid
 from instance_agent.schema.analyzers.definitions import SHORTEST_LIMIT, Analyzer, DefinitionInvalid, Made, made_from
-from instance_agent.schema.analyzers.words import words
+from instance_agent.schema.analyzers.unicode_words import words
 from instance_agent.schema.types import JsonValue
 
 __all__ = ["SHORTEST_LIMIT", "Analyzer", "longest_text", "make_analyzer", "words"]

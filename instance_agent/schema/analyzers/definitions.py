@@ -20,7 +20,7 @@ from instance_agent.schema.analyzers.languages import (
     language_named,
     stemming,
 )
-from instance_agent.schema.analyzers.words import words
+from instance_agent.schema.analyzers.unicode_words import words
 from instance_agent.schema.types import JsonValue
 
 Analyzer = Callable[[str], list[str]]

@@ -20,7 +20,7 @@ from functools import lru_cache
 
 import Stemmer  # type: ignore[import-not-found]
 
-from instance_agent.schema.analyzers.words import folded, words
+from instance_agent.schema.analyzers.unicode_words import folded, words
 
 LANGUAGES = {
     "ar": "arabic", "bg": "bulgarian", "ca": "catalan", "cjk": "cjk", "cs": "czech", "da": "danish", "de": "german",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from instance_agent.errors import SchemaInvalid
 from instance_agent.schema.analyzers import make_analyzer, words
 from instance_agent.schema.analyzers.languages import ENGLISH_STOP_WORDS, LANGUAGES, STEMMERS, default_stop_words
-from instance_agent.schema.analyzers.words import _WORD
+from instance_agent.schema.analyzers.unicode_words import _WORD
 from instance_agent.schema.types import JsonValue
 
 

@@ -40,15 +40,18 @@ _MARK = _ranges(
     if code not in (0x3099, 0x309A) and unicodedata.category(chr(code)) in ("Mn", "Mc", "Me")
 )
 _RUN = f"[^\\W{_IDEOGRAPH}]+(?:[{_MARK}]+[^\\W{_IDEOGRAPH}]*)*"
-_JOINERS = "[\u200c\u200d]+"  # zero width: they shape Persian and Indian words, and bind emoji together
+_JOINERS = "\u200c\u200d"  # zero width: they shape Persian and Indian words, and bind emoji together
+_LETTER_SIGNS, _DIGIT_SIGNS = "'.\u00b7\u2027", ".,'\u066b\u066c"
+# The look ahead at the start keeps it from looking back where there is no sign at all, as after most words.
 _WITHIN = (
-    f"(?:(?<![\\d_])['.\u00b7\u2027](?={_LETTER})|(?<=\\d)[.,'\u066b\u066c](?=\\d)"
-    f'|(?<=[{_HEBREW}])"(?=[{_HEBREW}])|{_JOINERS})'
+    f'(?=[{_LETTER_SIGNS}{_DIGIT_SIGNS}{_JOINERS}"])'
+    f"(?:(?<![\\d_])[{_LETTER_SIGNS}](?={_LETTER})|(?<=\\d)[{_DIGIT_SIGNS}](?=\\d)"
+    f'|(?<=[{_HEBREW}])"(?=[{_HEBREW}])|[{_JOINERS}]+)'
 )
 _PICTOGRAPH = "[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff][\U0001f3fb-\U0001f3ff]?"
 _EMOJI = f"[\U0001f1e6-\U0001f1ff]{{2}}|{_PICTOGRAPH}(?:\u200d{_PICTOGRAPH})*"
 _WORD = re.compile(f"{_RUN}(?:{_WITHIN}{_RUN})*|[{_IDEOGRAPH}]|{_EMOJI}")
-_ASCII_WORD = re.compile(r"[a-z0-9_]+(?:(?:(?<=[a-z])['.](?=[a-z])|(?<=[0-9])[.,'](?=[0-9]))[a-z0-9_]+)*")
+_ASCII_WORD = re.compile(r"[a-z0-9_]+(?:(?=['.,])(?:(?<=[a-z])['.](?=[a-z])|(?<=[0-9])[.,'](?=[0-9]))[a-z0-9_]+)*")
 
 _ALIKE = {"\u2018": "'", "\u2019": "'", "\uff07": "'", "\u05f3": "'", "\u05f4": '"', "\u0130": "i"}
 """Typographic apostrophes and quotation marks of words; and the capital İ, whose lower case would be two characters."""
