@@ -65,7 +65,8 @@ def _guarded(work: Callable[[], None]) -> bool:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1):
+        pass
     os._exit(0)
 
 

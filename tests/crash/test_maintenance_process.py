@@ -62,7 +62,9 @@ def test_deleted_bytes_go_when_the_grace_period_is_over(tmp_path: Path, in_segme
 
 
 @pytest.mark.parametrize("in_segment", [False, True])
-def test_a_clean_stop_purges_whatever_the_grace_period(tmp_path: Path, in_segment: bool) -> None:
+def test_a_clean_stop_purges_whatever_the_grace_period(
+    tmp_path: Path, in_segment: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
     data_dir = tmp_path / "data"
     with running_agent(data_dir) as agent:
         agent.call("PUT", "/api/v1/schema/t", TABLE)
@@ -71,6 +73,7 @@ def test_a_clean_stop_purges_whatever_the_grace_period(tmp_path: Path, in_segmen
         assert agent.stop() == 0
     assert not holds_secret(data_dir)
     assert Database.open(data_dir).read_view().table("t").live_count == 50
+    assert capfd.readouterr().err == "", "nobody complains on the way out"
 
 
 @pytest.mark.parametrize("in_segment", [False, True])
