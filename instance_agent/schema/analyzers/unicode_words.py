@@ -33,12 +33,14 @@ def _ranges(codes: Iterable[int]) -> str:
     return "".join(f"{chr(low)}-{chr(high)}" for low, high in ranges)
 
 
-# Marks are no \w; those of hiragana (3099, 309a) follow a word of one character and are composed with it before.
-_MARK = _ranges(
-    code
-    for code in range(0x300, 0xFE00)
-    if code not in (0x3099, 0x309A) and unicodedata.category(chr(code)) in ("Mn", "Mc", "Me")
-)
+def _marks(low: int, high: int) -> str:
+    return _ranges(code for code in range(low, high) if unicodedata.category(chr(code)) in ("Mn", "Mc", "Me"))
+
+
+_MARK = _marks(0x300, 0xFE30)  # of the scripts in use; the others would make every pattern slow
+_EVERY_MARK = _MARK + _marks(0x10000, 0x1F000)
+_MOST_MARKS = 30
+"""On one letter, as in Unicode's stream-safe format: composing takes time by the square of them."""
 _RUN = f"[^\\W{_IDEOGRAPH}]+(?:[{_MARK}]+[^\\W{_IDEOGRAPH}]*)*"
 _JOINERS = "\u200c\u200d"  # zero width: they shape Persian and Indian words, and bind emoji together
 _LETTER_SIGNS, _DIGIT_SIGNS = "'.\u00b7\u2027", ".,'\u066b\u066c"
@@ -53,14 +55,17 @@ _EMOJI = f"[\U0001f1e6-\U0001f1ff]{{2}}|{_PICTOGRAPH}(?:\u200d{_PICTOGRAPH})*"
 _WORD = re.compile(f"{_RUN}(?:{_WITHIN}{_RUN})*|[{_IDEOGRAPH}]|{_EMOJI}")
 _ASCII_WORD = re.compile(r"[a-z0-9_]+(?:(?=['.,])(?:(?<=[a-z])['.](?=[a-z])|(?<=[0-9])[.,'](?=[0-9]))[a-z0-9_]+)*")
 
-_ALIKE = {"\u2018": "'", "\u2019": "'", "\uff07": "'", "\u05f3": "'", "\u05f4": '"', "\u0130": "i"}
-"""Typographic apostrophes and quotation marks of words; and the capital İ, whose lower case would be two characters."""
+_ALIKE = {"\u2018": "'", "\u2019": "'", "\uff07": "'", "\u05f3": "'", "\u05f4": '"'}
+"""Typographic apostrophes and quotation marks within words."""
 _UNSEEN = (0xAD, 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFE0E, 0xFE0F, 0xFEFF)
 """Soft hyphens, marks of the direction of writing, and which of two pictures an emoji has."""
 _ARMENIAN_TONES = (0x55B, 0x55C, 0x55E)
 """Question and exclamation marks that are written over a vowel of the word."""
 _REWRITTEN = str.maketrans(_ALIKE) | dict.fromkeys((*_UNSEEN, *_ARMENIAN_TONES))
 _IS_REWRITTEN = re.compile(f"[{_ranges(sorted(_REWRITTEN))}]")
+_MAY_BE_MARK = f"[{_MARK}\U00010000-\U0001efff]"
+_MAY_BE_MANY_MARKS = re.compile(f"{_MAY_BE_MARK}{_MAY_BE_MARK}{{{_MOST_MARKS}}}")
+_MANY_MARKS = re.compile(f"([{_EVERY_MARK}]{{{_MOST_MARKS}}})[{_EVERY_MARK}]+")
 
 
 def words(text: str) -> list[str]:
@@ -83,8 +88,10 @@ def folded(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    if not unicodedata.is_normalized("NFC", text):
-        text = unicodedata.normalize("NFC", text)
     if _IS_REWRITTEN.search(text):
         text = text.translate(_REWRITTEN)
-    return text.lower()
+    if _MAY_BE_MANY_MARKS.search(text):
+        text = _MANY_MARKS.sub(r"\1", text)
+    if not unicodedata.is_normalized("NFC", text):
+        text = unicodedata.normalize("NFC", text)
+    return text.replace("\u0130", "i").lower()  # the lower case of a capital i with a dot would be two characters

@@ -70,6 +70,11 @@ def test_two_ways_of_writing_a_word_meet(one: str, other: str) -> None:
     assert len(words(one)) == 1
 
 
+def test_marks_without_end_take_no_time_without_end() -> None:
+    assert words("e" + "\u0301\u0323" * 1_000_000 + " rye") == [words("e" + "\u0301\u0323" * 15)[0], "rye"]
+    assert words("e" + "\U00010a0f\u0301\u00ad" * 1_000_000) == words("e" + "\U00010a0f\u0301" * 15)
+
+
 def test_accents_tell_words_apart() -> None:
     assert words("pêche péché peche") == ["pêche", "péché", "peche"]
 
