@@ -85,5 +85,9 @@ class HeldLock:
             return None
         return cls(descriptor)
 
+    def fileno(self) -> int:
+        """The descriptor that holds the lock: a process that it is handed holds the same lock, too."""
+        return self._descriptor
+
     def release(self) -> None:
         os.close(self._descriptor)
