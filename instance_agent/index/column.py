@@ -88,6 +88,17 @@ class ColumnView:
         """The distinct whole values, in no order to rely on; no row may have some of them any more."""
         return self._whole[0]
 
+    @cached_property
+    def present(self) -> NDArray[np.bool_]:
+        """Which rows have a value. Asks for no value's number, which texts take long to get."""
+        present = joined([part.column.present for part in self._parts], np.bool_, writable=bool(self._overlaid))
+        for part in self._overlaid:
+            if part.patch is not None:
+                present[part.patch.rows + np.uint32(part.start)] = part.patch.column.present
+            if part.dead is not None:
+                present[part.start : part.end][part.dead] = False
+        return sealed(present)
+
     @property
     def sorted_count(self) -> int:
         """So many of the first `values` are in increasing order, so that their codes compare as they do."""

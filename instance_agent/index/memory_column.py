@@ -64,6 +64,11 @@ class MemoryColumn:
         return self._whole.codes
 
     @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which rows have a value."""
+        return self._whole.codes >= 0
+
+    @property
     def values(self) -> Sequence[Value]:
         """The distinct whole values, in order of first appearance."""
         return self._whole.values

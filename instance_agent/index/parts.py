@@ -37,6 +37,10 @@ class PartColumn(Protocol):
         """Per row the place of its whole value in `values`, -1 for null."""
 
     @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which rows have a value."""
+
+    @property
     def lists(self) -> Lists | None:
         """The features row by row; None where every value is its own only feature."""
 
@@ -77,6 +81,10 @@ class StoredPart:
         return signed
 
     @property
+    def present(self) -> NDArray[np.bool_]:
+        return self._column.codes > 0
+
+    @property
     def lists(self) -> Lists | None:
         forward = self._column.forward
         return None if forward is None else (forward.offsets.astype(np.int64), forward.codes.astype(np.int32))
@@ -101,6 +109,10 @@ class ConstantPart:
     @property
     def codes(self) -> NDArray[np.int32]:
         return np.full(self.row_count, self._one.codes[0], np.int32)
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        return np.full(self.row_count, self._one.codes[0] >= 0)
 
     @property
     def lists(self) -> Lists | None:

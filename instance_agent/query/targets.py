@@ -170,7 +170,7 @@ def _hashable(value: JsonValue) -> JsonValue | tuple[str, bool]:
 
 
 def _many_features(column: ColumnView, inside: NDArray[np.bool_]) -> ManyFeatures:
-    learned = np.asarray(inside & (column.codes >= 0))
+    learned = np.asarray(inside & column.present)
     rows = np.repeat(np.arange(len(learned), dtype=np.int64), np.diff(column.feature_offsets))
     kept = learned[rows]
     rows, codes = rows[kept], column.feature_codes[kept].astype(np.int64)

@@ -42,7 +42,7 @@ def rows_passing(column: ColumnView, test: Test, field: FieldName) -> RowSet:  #
     """The rows whose value passes. Raises 400 where the test doesn't fit the column's type."""
     match test:
         case Defined():
-            return np.asarray((column.codes >= 0) == test.present)
+            return np.asarray(column.present == test.present)
         case Equals():
             return _equal(column, test.value, field)
         case Is():
@@ -86,7 +86,7 @@ def _matching(column: ColumnView, text: JsonValue, field: FieldName) -> RowSet:
         return column.rows_with(literals.element(column.schema.type, text, field))
     lists: list[RowSet] = sorted((column.rows_with(token) for token in tokens_of(column, text, field)), key=len)
     if not lists:
-        return np.asarray(column.codes >= 0)
+        return column.present
     return reduce(both, lists)
 
 

@@ -262,6 +262,7 @@ def _check_column(table: TableView, name: str) -> None:
     found = table.column(name)
     cells = [table.row(number).get(name) for number in range(table.row_count)]
     assert len(found.codes) == len(cells)
+    assert found.present.tolist() == [cell is not None for cell in cells]
     for code, cell in zip(found.codes.tolist(), cells, strict=True):
         assert (code == -1) if cell is None else same(found.values[code], cell)
     if found.schema.type.is_numeric:
