@@ -13,11 +13,14 @@ from instance_agent.engine import database as database_module
 from instance_agent.engine.database import Database
 from instance_agent.engine.memory_rows import MemoryRows
 from instance_agent.engine.tables import ReadView
+from instance_agent.engine.transaction import Transaction
 from instance_agent.errors import AgentError, RowInvalid, SchemaInvalid, TableNotFound
 from instance_agent.schema.parse import parse_database, parse_table
 from instance_agent.schema.rows import RowBatch
 from instance_agent.schema.types import JsonValue, TableSchema
 from instance_agent.storage.commit_log import CommitLog
+from instance_agent.storage.directory import Directory
+from tests.processes import wait_until
 
 COLUMNS: JsonValue = {"columns": {"n": {"type": "Int"}, "s": {"type": "String", "nullable": True}}}
 
@@ -226,3 +229,55 @@ def test_a_commit_that_did_not_fit_into_memory_leaves_nothing_half(
     assert rows_of(database.read_view()) == expected
     assert database.insert_rows("t", [{"n": 2}]) == 1
     assert rows_of(database.read_view()) == rows_of(other.read_view()) == [*expected, 2]
+
+
+class SlowDirectory(Directory):
+    """Counts syncs, and holds one up until it is let go."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.syncs = 0
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+
+    def sync(self, descriptor: int) -> None:
+        self.syncs += 1
+        assert self.may_go_on.wait(timeout=30)
+        super().sync(descriptor)
+
+
+def test_writers_who_wait_for_each_other_share_a_sync(tmp_path: Path) -> None:
+    directory = SlowDirectory(tmp_path)
+    database = Database.open(tmp_path, directory)
+    database.put_table("t", table())
+    before = directory.syncs
+    directory.may_go_on.clear()
+    first = threading.Thread(target=database.insert_rows, args=("t", [{"n": 0}]))
+    first.start()
+    wait_until(lambda: directory.syncs == before + 1, what="the first writer's sync")
+    with ThreadPoolExecutor(20) as pool:
+        done = [pool.submit(database.insert_rows, "t", [{"n": n}]) for n in range(1, 20)]
+        refused = pool.submit(database.transact, lambda t: t.insert("t", [{"n": "no number"}]))
+        wait_until(lambda: len(database._turns._waiting) == 20, what="the others in the queue")
+        directory.may_go_on.set()
+        assert [one.result() for one in done] == [1] * 19
+        with pytest.raises(RowInvalid):
+            refused.result()
+    first.join()
+    assert directory.syncs == before + 2, "one for the first, one for all others"
+    assert sorted(map(int, database.read_view().table("t").column("n").numbers)) == list(range(20))
+
+
+def test_each_of_a_group_sees_what_those_before_it_did(tmp_path: Path) -> None:
+    database = Database.open(tmp_path)
+    database.put_table("t", table())
+
+    def increment(transaction: Transaction) -> int:
+        count = transaction.view.table("t").live_count
+        transaction.insert("t", [{"n": count}])
+        return count
+
+    with ThreadPoolExecutor(16) as pool:
+        counts = list(pool.map(lambda _: database.transact(increment), range(200)))
+    assert sorted(counts) == list(range(200))
+    assert rows_of(database.read_view()) == list(range(200))
