@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from instance_agent.errors import RowInvalid
 from instance_agent.schema.parse import parse_table
-from instance_agent.schema.rows import check_row, to_batch
-from instance_agent.schema.types import JsonValue
+from instance_agent.schema.rows import CHECKS, check_row, to_batch
+from instance_agent.schema.types import ColumnSchema, ColumnType, JsonValue, TableSchema
 
 
 def store(type_name: str, value: JsonValue) -> JsonValue:
@@ -96,3 +98,35 @@ def test_missing_null_and_unknown_fields_are_told_apart() -> None:
     for row, words in (({}, "is missing"), ({"a": None}, "is null"), ({"a": 1, "z": 1}, "'z' not found"), (7, "Int")):
         with pytest.raises(RowInvalid, match=words):
             check_row(table, row)  # type: ignore[arg-type]
+
+
+ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**65), 2**65),
+    st.sampled_from([2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**63 - 1, 2**63, 10**400]),
+    st.floats(allow_nan=False),
+    st.text(max_size=3),
+    st.lists(st.one_of(st.booleans(), st.integers(), st.text(max_size=2), st.none()), max_size=3),
+    st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
+)
+
+
+@given(
+    kinds=st.lists(st.tuples(st.sampled_from(sorted(CHECKS, key=str)), st.booleans()), min_size=1, max_size=3),
+    rows=st.lists(st.one_of(st.dictionaries(st.sampled_from("abcx"), ANYTHING, max_size=4), ANYTHING), max_size=5),
+)
+def test_a_batch_is_checked_like_its_rows(kinds: list[tuple[ColumnType, bool]], rows: list[JsonValue]) -> None:
+    table = TableSchema({name: ColumnSchema(*kind) for name, kind in zip("abc", kinds, strict=False)})
+    try:
+        expected = [check_row(table, row, label=f"row {at} (counting from 0): ") for at, row in enumerate(rows)]
+    except RowInvalid as error:
+        with pytest.raises(RowInvalid) as refused:
+            to_batch(table, rows)
+        assert refused.value.message == error.message
+        return
+    batch = to_batch(table, rows)
+    assert batch.count == len(rows)
+    for name in table.columns:
+        cells = [row.get(name) for row in expected]
+        assert [(cell, type(cell)) for cell in batch.columns[name]] == [(cell, type(cell)) for cell in cells]
