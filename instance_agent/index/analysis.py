@@ -18,7 +18,8 @@ from instance_agent.schema.analyzers import Analyzer
 from instance_agent.schema.types import ColumnSchema, ColumnType, JsonValue
 
 BLOCK = 4096
-"""So many texts are taken apart at a time."""
+BLOCK_CHARACTERS = 65_536
+"""So many texts are taken apart at a time; fewer where they are long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +98,17 @@ def is_word_by_word(definition: JsonValue) -> bool:
 
 
 def _blocks(values: SortedDictionary) -> Iterator[list[str]]:
-    for start in range(0, len(values), BLOCK):
-        yield [text for text in values[start : start + BLOCK] if isinstance(text, str)]
+    """The texts, so many at a time that their tokens, which may be many times their size, stay in memory."""
+    block: list[str] = []
+    characters = 0
+    for text in values:
+        if isinstance(text, str):
+            block.append(text)
+            characters += len(text)
+        if len(block) >= BLOCK or characters >= BLOCK_CHARACTERS:
+            yield block
+            block, characters = [], 0
+    yield block
 
 
 class _Tokens:

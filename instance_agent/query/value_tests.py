@@ -31,6 +31,7 @@ from instance_agent.query.propositions import (
 from instance_agent.query.refusals import invalid, wrong_type
 from instance_agent.query.rowsets import RowSet, both
 from instance_agent.query.scope import FieldName
+from instance_agent.schema.analyzers import longest_text
 from instance_agent.schema.types import ColumnType, JsonValue
 
 STRINGS = (ColumnType.STRING, ColumnType.TEXT)
@@ -64,8 +65,9 @@ def rows_passing(column: ColumnView, test: Test, field: FieldName) -> RowSet:  #
 def tokens_of(column: ColumnView, text: JsonValue, field: FieldName) -> list[str]:
     """The distinct tokens of a text in a request, in order, as the Text column's analyzer makes them. Raises 400."""
     value = literals.element(column.schema.type, text, field)
-    if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        raise invalid(f"a text to compare with '{field.text}' has at most {LONGEST_TEXT} characters", field.place)
+    longest = min(LONGEST_TEXT, longest_text(column.schema.analyzer) or LONGEST_TEXT)
+    if isinstance(value, str) and len(value) > longest:
+        raise invalid(f"a text to compare with '{field.text}' has at most {longest} characters", field.place)
     return list(dict.fromkeys(column.analyze(value))) if isinstance(value, str) else []
 
 
