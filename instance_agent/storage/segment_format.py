@@ -146,8 +146,9 @@ def _check_places(arrays: list[ArrayInfo], footer_offset: int) -> None:
     """Raises Malformed unless the arrays follow each other from the head to the footer."""
     end = len(HEAD)
     for info in arrays:
-        size = info.count * ITEM_SIZES.get(info.dtype, -1)
-        if info.count < 0 or size != info.size_bytes or info.offset != aligned(end):
+        item_size = ITEM_SIZES.get(info.dtype, 0)
+        fits = info.size_bytes == info.count * item_size and info.offset == aligned(end)
+        if not item_size or info.count < 0 or not fits:
             raise Malformed(f"its table of contents is wrong about the array '{info.name}'")
         end = info.offset + info.size_bytes
     if footer_offset != aligned(end) or len({info.name for info in arrays}) != len(arrays):
