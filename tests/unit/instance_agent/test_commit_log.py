@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -80,7 +84,7 @@ def test_records_that_were_synced_but_not_published_are_kept(path: Path) -> None
 
 
 @pytest.mark.parametrize("forgotten", [False, True])
-@pytest.mark.parametrize("at", [0, 4, 8, 16, RECORD_SIZE, RECORD_SIZE + 4])
+@pytest.mark.parametrize("at", [0, 4, 8, 12, 16, RECORD_SIZE, RECORD_SIZE + 4])
 def test_a_flipped_byte_in_the_middle_is_refused_with_file_and_offset(path: Path, at: int, forgotten: bool) -> None:
     log = CommitLog(path)
     first_end = log.append(1, b"first")
@@ -209,3 +213,97 @@ def test_a_log_of_the_first_version_is_read_but_not_appended_to(path: Path) -> N
     with pytest.raises(ValueError, match="earlier format version"):
         old.append(3, b"three")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("published", [0, HEADER_SIZE - 1, HEADER_SIZE + 1, HEADER_SIZE + RECORD_SIZE + 4])
+def test_a_published_length_that_was_changed_costs_no_record(path: Path, published: int) -> None:
+    """It has no checksum of its own; whoever believed it would cut the last record off as a torn tail."""
+    CommitLog(path).append(1, b"the only one")
+    forget_published(path, published)
+    before = path.read_bytes()
+    with pytest.raises(DamagedData, match=f"at byte {PUBLISHED_AT}: the published length"):
+        CommitLog.recover(path)
+    assert path.read_bytes() == before
+
+
+def test_a_published_length_within_the_base_is_refused(path: Path) -> None:
+    CommitLog.create(path, 3, [b"base"])
+    forget_published(path, HEADER_SIZE)
+    with pytest.raises(DamagedData, match="less than was ever published"):
+        payloads(CommitLog(path))
+
+
+def test_what_a_killed_rewrite_left_is_in_nobodys_way(path: Path) -> None:
+    CommitLog(path).append(1, b"one")
+    path.with_name("commit.log.new").write_bytes(b"half a log" * 1000)
+    fresh = CommitLog.create(path, 1, [b"one"])
+    assert payloads(fresh) == [b"one"]
+    assert [item.name for item in path.parent.iterdir()] == ["commit.log"]
+
+
+def test_a_base_of_many_records_is_written_in_blocks(path: Path) -> None:
+    base = [bytes([number % 256]) * (number % 5000) for number in range(2000)]
+    fresh = CommitLog.create(path, 9, iter(base))
+    assert payloads(fresh) == base
+    assert fresh.header.base_end == path.stat().st_size
+    assert fresh.append(10, b"more") == path.stat().st_size
+
+
+def fill(log: CommitLog, first: int, length: int) -> list[bytes]:
+    """Append until there is no room; what was acknowledged."""
+    kept: list[bytes] = []
+    for number in range(first, first + 10_000):
+        payload = number.to_bytes(4, "big") + bytes(length)
+        try:
+            log.append(number, payload)
+        except AgentError as refused:
+            assert refused.code == "disk_full"
+            return kept
+        kept.append(payload)
+    raise AssertionError("there was always room")
+
+
+@contextmanager
+def small_files(largest_bytes: int) -> Iterator[None]:
+    """As on a disk with a quota: a write gets as far as the limit, and fails there."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_write_that_gets_halfway_leaves_nothing_and_a_smaller_one_goes_on(path: Path) -> None:
+    log = CommitLog(path)
+    with small_files(100_000):
+        kept = fill(log, 1, length=9000)
+        assert len(kept) == 11
+        kept += fill(log, 12, length=100)
+        assert path.stat().st_size == log.published > 99_800
+        assert payloads(CommitLog(path)) == kept
+    log.append(len(kept) + 1, b"room again")
+    assert payloads(CommitLog.recover(path)) == [*kept, b"room again"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "disk").mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path / "disk")]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"this account can't mount a small disk ({mounted.stderr.strip()})")
+    yield tmp_path / "disk"
+    subprocess.run(["umount", "-l", str(tmp_path / "disk")], check=True)
+
+
+def test_a_full_disk_refuses_records_and_rewrites_and_keeps_the_rest(small_disk: Path) -> None:
+    path = small_disk / "commit.log"
+    log = CommitLog.recover(path)
+    kept = fill(log, 1, length=10_000)
+    kept += fill(log, len(kept) + 1, length=10)
+    assert payloads(CommitLog(path)) == kept
+    with pytest.raises(AgentError, match="disk is full"):
+        CommitLog.create(path, len(kept), kept)
+    assert [item.name for item in small_disk.iterdir()] == ["commit.log"]
+    assert payloads(CommitLog.recover(path)) == kept
