@@ -43,14 +43,11 @@ class TableView:
         self.state = state
         self._starts = state.starts()
         self._files = [_opened(part, segments) for part in state.parts]
+        self.is_missing_files = any(isinstance(file, FileNotFoundError) for file in self._files)
+        """Is a file gone that this commit names? It is in a later commit's place then, or lost."""
         shares = previous is not None and self._shares_with(previous)
         self._shared: dict[str, SharedColumn] = previous._shared if previous is not None and shares else {}
         self._columns: dict[str, ColumnView] = {}
-
-    @property
-    def is_missing_files(self) -> bool:
-        """Is a file gone that this commit names? It is in a later commit's place then, or lost."""
-        return any(isinstance(file, FileNotFoundError) for file in self._files)
 
     @cached_property
     def live(self) -> NDArray[np.bool_] | None:
@@ -157,7 +154,7 @@ class ReadView:
             raise TableNotFound(name)
         return found
 
-    @property
+    @cached_property
     def is_missing_files(self) -> bool:
         """Is a file gone that this commit names?"""
         return any(table.is_missing_files for table in self.tables.values())
@@ -165,12 +162,17 @@ class ReadView:
     @classmethod
     def of(cls, state: State, segments: SegmentStore | None, previous: ReadView | None) -> ReadView:
         """What a reader of this state sees; tables that didn't change are those of `previous`, with their indexes."""
+        known: Mapping[str, TableView] = {} if previous is None else previous.tables
         tables: dict[str, TableView] = {}
-        for name, table in sorted(state.tables.items()):
-            old = previous.tables.get(name) if previous is not None else None
+        for name in known if known.keys() == state.tables.keys() else sorted(state.tables):
+            table, old = state.tables[name], known.get(name)
             same = old is not None and old.state is table and not old.is_missing_files
             tables[name] = old if old is not None and same else TableView(table, segments, old)
-        schema = DatabaseSchema({name: table.schema for name, table in state.tables.items()})
+        same_tables = previous is not None and known.keys() == tables.keys()
+        if previous is not None and same_tables and all(known[name].schema is tables[name].schema for name in tables):
+            schema = previous.schema
+        else:
+            schema = DatabaseSchema({name: table.schema for name, table in tables.items()})
         return cls(state.commit_number, schema, tables, state.uploads)
 
     @classmethod
