@@ -96,7 +96,7 @@ def _refuse_endpoints_of_later() -> None:
 
 def _refuse_writes_while_paused() -> None:
     """At once, without waiting for the writer's turn; also what begins a write that is committed later."""
-    writes = _is_below(API) and _needed_access() is Access.READ_WRITE and request.method != "GET"
+    writes = _is_below(API) and _needed_access() is Access.READ_WRITE and request.method not in ("GET", "HEAD")
     if writes and agent().database.paused.paused:
         raise AgentError("writes_paused", retry_after_seconds=RETRY_AFTER_SECONDS)
 

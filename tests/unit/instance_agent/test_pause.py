@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,7 +18,6 @@ from werkzeug.test import TestResponse
 from instance_agent.app import create_app
 from instance_agent.engine.database import Database
 from instance_agent.errors import AgentError
-from tests.agents import READ_WRITE_KEY as AGENTS_KEY
 from tests.agents import running_agent
 from tests.processes import wait_until
 from tests.unit.instance_agent.conftest import READ_ONLY_KEY, Caller, make_settings
@@ -24,6 +25,7 @@ from tests.unit.instance_agent.test_http import TABLE, body_of, refused
 
 ENVIRONMENT = UUID("7b0f7a52-6f0c-4d10-9a0e-0d8a6a1f9d11")
 SECRET = "s" * 64
+CLIENTS = 4
 WRITES: list[tuple[str, str, Any]] = [
     ("PUT", "/api/v1/schema", {"schema": {}}),
     ("DELETE", "/api/v1/schema", None),
@@ -90,6 +92,12 @@ def test_every_write_is_refused_while_paused(table: Caller, method: str, path: s
     assert table(method, path, body).status_code in (200, 404)
 
 
+def test_a_look_at_an_upload_is_no_write(table: Caller) -> None:
+    table("POST", "/internal/pause", {"epoch": 0})
+    for method in ("GET", "HEAD"):
+        assert table(method, f"/api/v1/data/t/file/{uuid4()}").status_code == 404
+
+
 def test_the_list_of_writes_above_is_whole(table: Caller) -> None:
     sent = {(method, path) for method, path, _ in WRITES}
     with table.app.app_context():
@@ -115,7 +123,6 @@ def test_reads_and_jobs_of_queries_go_on_while_paused(table: Caller) -> None:
     job = body_of(table("POST", "/api/v1/jobs/_search", query))["id"]
     wait_until(lambda: "finishedAt" in body_of(table("GET", f"/api/v1/jobs/{job}")), what="the job", seconds=20)
     assert body_of(table("GET", f"/api/v1/jobs/{job}/result"))["total"] == 1
-    refused(table("GET", f"/api/v1/data/t/file/{uuid4()}"), "upload_not_found")
 
 
 def test_a_pause_outlives_the_process_and_comes_with_a_copy_of_the_data(table: Caller, tmp_path: Path) -> None:
@@ -173,23 +180,34 @@ def test_without_a_control_plane_the_read_write_key_is_asked_for(table: Caller) 
         assert table(method, path, body).status_code == 200
 
 
-def test_a_write_that_was_running_is_in_the_commit_that_the_pause_answers(tmp_path: Path) -> None:
+def test_nothing_is_committed_after_a_pause_is_answered_whoever_writes(tmp_path: Path) -> None:
     with running_agent(tmp_path / "data") as agent:
         agent.call("PUT", "/api/v1/schema/t", TABLE)
-        stored = paused_at = 0
-        for n in range(40):
-            if n == 20:
-                paused_at = agent.call("POST", "/internal/pause", {"epoch": 1}).json()["commit"]
-            answer = agent.call("POST", "/api/v1/data/t", {"n": n})
-            assert answer.status_code == (200 if n < 20 else 503)
-            stored += answer.ok
-        assert (stored, paused_at) == (20, 21)
+        writing = threading.Barrier(CLIENTS + 1)
+
+        def write_until_refused(client: int) -> int:
+            stored = 0
+            while (answer := agent.call("POST", "/api/v1/data/t", {"n": client})).ok:
+                stored += 1
+                if stored == 5:
+                    writing.wait()
+            assert answer.json()["error"] == "writes_paused"
+            return stored
+
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            clients = [pool.submit(write_until_refused, client) for client in range(CLIENTS)]
+            writing.wait(timeout=30)
+            commit = agent.call("POST", "/internal/pause", {"epoch": 1}).json()["commit"]
+            total = agent.call("POST", "/api/v1/_search", {"from": "t"}).json()["total"]
+            assert sum(client.result() for client in clients) == total
+        assert agent.call("GET", "/internal/state").json()["commit"] == commit
         agent.kill()
     with running_agent(tmp_path / "data") as agent:
         assert agent.call("POST", "/api/v1/data/t", {"n": 1}).json()["error"] == "writes_paused"
-        assert agent.call("POST", "/internal/resume", {"epoch": 1}, key=AGENTS_KEY).ok
+        assert agent.call("GET", "/internal/state").json()["commit"] == commit
+        assert agent.call("POST", "/internal/resume", {"epoch": 1}).ok
         assert agent.call("POST", "/api/v1/data/t", {"n": 1}).ok
-        assert agent.call("POST", "/api/v1/_search", {"from": "t"}).json()["total"] == 21
+        assert agent.call("POST", "/api/v1/_search", {"from": "t"}).json()["total"] == total + 1
 
 
 def test_the_databases_own_writes_are_refused_too(table: Caller) -> None:
