@@ -46,6 +46,9 @@ MOST_ROWS_HELD = 10_000_000
 """Row numbers that are kept from before the turn, over all operations of a request."""
 
 Found = TypeVar("Found")
+LONGEST_TURN_SECONDS = 20.0
+"""Other writers wait while operations are carried out."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -95,16 +98,21 @@ def carry_out(database: Database, modifications: Modifications, deadline: Deadli
     prepared = _prepare(database.read_view(), modifications, deadline)
 
     def work(transaction: Transaction) -> Outcome:
-        outcome = Outcome()
+        outcome, end_of_turn = Outcome(), _end_of_turn(deadline)
         for number, operation in enumerate(modifications.operations):
             with refusals_about(modifications.about(number)):
-                deadline.check()
-                _Step(transaction, outcome, deadline, prepared[number]).do(operation)
+                end_of_turn.check()
+                _Step(transaction, outcome, end_of_turn, prepared[number]).do(operation)
         return outcome
 
     outcome = database.transact(work)
     _optimize(database, outcome, only=all(isinstance(one, Optimize) for one in modifications.operations))
     return outcome
+
+
+def _end_of_turn(deadline: Deadline) -> Deadline:
+    end = Deadline.after(LONGEST_TURN_SECONDS, "other writers wait meanwhile, so send fewer operations at a time.")
+    return deadline if deadline.at <= end.at else end
 
 
 def _optimize(database: Database, outcome: Outcome, *, only: bool) -> None:

@@ -83,7 +83,8 @@ def modify() -> Response:
 
 def _carried_out(modifications: Modifications) -> Outcome:
     seconds = JOB_SECONDS if request.environ.get(AS_A_JOB) else QUERY_SECONDS
-    return carry_out(agent().database, modifications, Deadline.after(seconds))
+    deadline = Deadline.after(seconds, "narrow its 'where', or run it as a job.")
+    return carry_out(agent().database, modifications, deadline)
 
 
 def insert(table: str, rows: list[JsonValue]) -> int:

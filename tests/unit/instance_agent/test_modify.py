@@ -13,6 +13,7 @@ from instance_agent.engine.maintenance import optimize
 from instance_agent.engine.transaction import Transaction
 from instance_agent.errors import AgentError
 from instance_agent.limits import LARGEST_BATCH_ROWS
+from instance_agent.query import modify
 from instance_agent.query.deadline import Deadline
 from instance_agent.query.modify import Outcome, carry_out, select
 from instance_agent.query.modify_grammar import MOST_OPERATIONS, parse_modify
@@ -348,6 +349,15 @@ def test_a_list_whose_time_is_over_changes_nothing(stock: Caller) -> None:
         with pytest.raises(AgentError) as late:
             carry_out(database, parse_modify({"operations": sent}), Deadline.after(-1))
         assert late.value.code == "query_timeout"
+    assert rows(stock) == ROWS
+
+
+def test_a_list_that_holds_up_other_writers_for_long_is_ended(stock: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modify, "LONGEST_TURN_SECONDS", -1.0)
+    database = Database.open(stock.data_dir)
+    with pytest.raises(AgentError, match="send fewer operations at a time") as late:
+        carried_out(database, {"operations": [update({}, amount=1), update({}, amount=2)]})
+    assert late.value.code == "query_timeout"
     assert rows(stock) == ROWS
 
 
