@@ -108,6 +108,17 @@ def test_a_flipped_byte_in_the_last_committed_record_is_refused(path: Path) -> N
         payloads(CommitLog.recover(path))
 
 
+def test_a_flipped_byte_in_the_last_committed_record_before_a_torn_tail_is_refused(path: Path) -> None:
+    end = CommitLog(path).append(1, b"committed")
+    change_byte(path, end - 1)
+    with path.open("ab") as file:
+        file.write(b"VREC torn")
+    before = path.read_bytes()
+    with pytest.raises(DamagedData, match=f"byte {HEADER_SIZE}: the checksum of a committed record"):
+        CommitLog.recover(path)
+    assert path.read_bytes() == before
+
+
 def test_a_log_that_lost_committed_bytes_is_refused(path: Path) -> None:
     end = CommitLog(path).append(1, b"committed")
     with path.open("r+b") as file:
