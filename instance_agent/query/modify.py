@@ -93,7 +93,7 @@ def carry_out(database: Database, modifications: Modifications, deadline: Deadli
     """All operations in order and in one commit, durable on return; or none, and the refusal says which is to blame.
 
     Raises AgentError: 400 for what doesn't fit the schema, `table_not_found`, `query_timeout`, and what
-    `Database.transact` raises.
+    `Database.transact` raises; OSError where nothing but to optimize was asked for.
     """
     prepared = _prepare(database.read_view(), modifications, deadline)
 
@@ -122,10 +122,10 @@ def _optimize(database: Database, outcome: Outcome, *, only: bool) -> None:
             optimize(database, table)
         except TableNotFound:
             continue  # deleted meanwhile
-        except AgentError as error:
+        except (AgentError, OSError) as error:
             if only:
                 raise
-            log.warning("not_optimized", code=error.code)
+            log.warning("not_optimized", error=type(error).__name__)
 
 
 def _prepare(view: ReadView, modifications: Modifications, deadline: Deadline) -> list[Prepared]:

@@ -17,6 +17,7 @@ from instance_agent.routes.v1.jobs import AS_A_JOB
 from instance_agent.routes.v1.queries import JOB_SECONDS, QUERY_SECONDS
 from instance_agent.schema.rows import check_row
 from instance_agent.schema.types import JsonValue, type_name
+from instance_agent.storage.files import refusal
 
 blueprint = Blueprint("v1_data", __name__, url_prefix="/api/v1/data")
 
@@ -54,6 +55,8 @@ def optimize(table: str) -> Response:
         maintenance.optimize(agent().database, table)
     except TableNotFound:
         raise unknown_table(table) from None
+    except OSError as error:
+        raise refusal(error) from error
     return json_answer({})
 
 
@@ -84,7 +87,10 @@ def modify() -> Response:
 def _carried_out(modifications: Modifications) -> Outcome:
     seconds = JOB_SECONDS if request.environ.get(AS_A_JOB) else QUERY_SECONDS
     deadline = Deadline.after(seconds, "narrow its 'where', or run it as a job.")
-    return carry_out(agent().database, modifications, deadline)
+    try:
+        return carry_out(agent().database, modifications, deadline)
+    except OSError as error:
+        raise refusal(error) from error
 
 
 def insert(table: str, rows: list[JsonValue]) -> int:

@@ -457,6 +457,15 @@ def test_an_optimize_that_comes_too_late_or_fails_does_not_hide_what_was_done(st
     assert again.read_view().table("t").row_count == 1
 
 
+def test_a_disk_that_fails_while_optimizing_is_told_unless_more_was_done(stock: Caller) -> None:
+    (stock.data_dir / "building").rmdir()
+    (stock.data_dir / "building").touch()
+    refused(stock("POST", "/api/v1/data/stock/optimize", {}), "storage_failed")
+    refused(stock("POST", MODIFY, {"optimize": "stock"}), "storage_failed")
+    assert modified(stock, {"optimize": "stock"}, {"insert": {"id": 3}, "into": "stock"}) == (1, 0, 0)
+    assert rows(stock) == [*ROWS, {"id": 3}]
+
+
 def test_an_operation_may_need_a_table_that_one_before_it_makes(stock: Caller) -> None:
     stock("POST", "/api/v1/schema/_rename", {"from": "places", "rename": "elsewhere"})
     at_the_shelf = update({"place.id": "shelf"}, amount=1)
