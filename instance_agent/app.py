@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> Flask:
     log.configure(settings.logs_dir)
     database = Database.open(settings.data_dir)
     keys, gateway = _outside(settings)
-    uploads = Uploads(database, gateway, UploadStates(_uploads_folder(settings)))
+    uploads = Uploads(database, gateway, UploadStates(_uploads_folder(settings)), settings.logs_dir)
     app = Flask(__name__, static_folder=None)
     app.extensions[EXTENSION] = Agent(settings, database, keys, uploads)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES

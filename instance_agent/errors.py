@@ -48,6 +48,9 @@ ERRORS: dict[str, ErrorKind] = {
     "table_changed": ErrorKind(
         409, "The table was deleted or replaced meanwhile. Start again with the table as it is."
     ),
+    "upload_unfinished": ErrorKind(
+        409, "The file isn't read in yet. Ask for its status until that says finished, then for its refused lines."
+    ),
     "epoch_stale": ErrorKind(409, "This epoch is over: another one has written since. Ask who writes now."),
     "request_too_large": ErrorKind(
         413, "The body is larger than 10,485,760 bytes. Send smaller batches, or upload a file."

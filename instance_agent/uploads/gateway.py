@@ -10,6 +10,9 @@ from uuid import UUID
 
 from instance_agent.errors import AgentError
 
+FILE_SECONDS = 7 * 86_400
+"""How long a file, and what is known of it, is kept after it was last touched."""
+
 
 @dataclass(frozen=True)
 class PreparedUpload:
@@ -30,7 +33,10 @@ class UploadGateway(Protocol):
         """
 
     def open(self, upload_id: UUID) -> BinaryIO:
-        """The file as it arrived. Raises AgentError upload_missing when none did."""
+        """The file as it arrived, with a descriptor that another process can be handed.
+
+        Raises AgentError upload_missing when none did.
+        """
 
 
 class Signer(Protocol):
@@ -60,3 +66,12 @@ def open_arrived(path: Path) -> BinaryIO:
         return path.open("rb")
     except FileNotFoundError:
         raise AgentError("upload_missing") from None
+
+
+def remove_if_older(path: Path, than: float) -> None:
+    """Remove a file that was last written before `than` (unix seconds); one that is gone already is fine."""
+    try:
+        if path.stat().st_mtime < than:
+            path.unlink()
+    except FileNotFoundError:
+        return  # another process sweeps, too

@@ -1,171 +1,164 @@
-"""One gzip file of JSON lines into one table, streamed, each good row once.
+"""One gzip file of JSON lines into one table: its good rows in one commit, its bad lines kept beside it.
 
-Two passes: the first proves that the whole file is sound gzip, so that nothing of a damaged one is stored; the second
-stores the rows, some thousands in one commit, together with how many lines that makes. Whoever goes on after a crash
-skips the lines that the log says are done. Bad lines are counted and reported, the others are stored.
+Order: build segments of the good rows aside -> keep the bad lines -> one commit with the segments and how far that is.
+Until the commit nothing of the file is in the table, and whoever goes on after a crash starts over; after it the commit
+log says that its lines are done with. A small file is built in this process, a large one in several.
 """
 
 from __future__ import annotations
 
-import gzip
 import os
 import time
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import chain, islice
-from typing import BinaryIO
-
-import msgspec
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from math import ceil
+from pathlib import Path
+from typing import Protocol
 
 from instance_agent.engine.database import Database
 from instance_agent.engine.operations import UploadProgress
-from instance_agent.errors import AgentError, RowInvalid
-from instance_agent.limits import LARGEST_BODY_BYTES
-from instance_agent.schema.rows import RowBatch, check_row
-from instance_agent.schema.types import JsonValue, Row, TableSchema
+from instance_agent.engine.tables import TableView
+from instance_agent.engine.transaction import Transaction
+from instance_agent.errors import AgentError
+from instance_agent.schema.types import Row
+from instance_agent.uploads.bad_lines import unite_durably
+from instance_agent.uploads.builders import Builders
+from instance_agent.uploads.runs import BOUNDS, Bounds, BuiltRun, Job, RunBuilder
 from instance_agent.uploads.states import SHOWN_FAILING_ROWS, FailingRow, UploadState
+from instance_agent.uploads.unpacking import BLOCK_BYTES, Unpacked
 
-CHUNK_ROWS = 5_000
-CHUNK_BYTES = 4 * 1024 * 1024
-BLOCK_BYTES = 1 << 20
-UNPACKED_PER_BYTE = 100  # JSON lines of real tables unpack to some 5 to 30 bytes for each
-UNPACKED_ANYWAY_BYTES = 64 * 1024 * 1024
-BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+MOST_BUILDERS = 4
+PAUSE_SECONDS = 1.0
+"""Between two tries to commit while writes are paused."""
 
 
-class NotSound(Exception):
-    """The file isn't whole gzip; the message is for the client."""
-
-
-class Stopped(Exception):
-    """The process ends; somebody will go on later."""
-
-
-@dataclass
+@dataclass(frozen=True)
 class Tally:
     """What became of the lines so far."""
 
-    lines: int  # with blank ones
-    stored: int
-    failed: int
+    stored: int = 0  # rows; before the commit those that are ready for it
+    failed: int = 0  # lines refused
+    kept: int = 0  # of these, how many can be downloaded
     last_row: Row | None = None
-    failing: list[FailingRow] = field(default_factory=list)
+    failing: tuple[FailingRow, ...] = ()  # the last few
 
-    def refuse(self, message: str) -> None:
-        self.failed += 1
-        self.failing = [*self.failing, FailingRow(self.lines, message)][-SHOWN_FAILING_ROWS:]
+    def with_run(self, run: BuiltRun) -> Tally:
+        failing = sorted({*self.failing, *run.last_failing}, key=lambda row: row.line)
+        return Tally(
+            self.stored + run.stored,
+            self.failed + run.failed,
+            self.kept,
+            run.last_row or self.last_row,
+            tuple(failing[-SHOWN_FAILING_ROWS:]),
+        )
 
 
-def ingest(
-    database: Database,
-    state: UploadState,
-    file: BinaryIO,
-    report: Callable[[Tally], None],
-    must_stop: Callable[[], bool],
-) -> Tally:
-    """Store the rows of `file` that aren't yet. report: called after each commit.
+class Listener(Protocol):
+    """Who is told how far it is."""
 
-    Raises NotSound (nothing of the file was stored), Stopped, and AgentError (disk_full, table_changed): what was
-    stored before stays.
+    def progress(self, tally: Tally) -> None:
+        """Something more is ready."""
+
+    def before_commit(self, tally: Tally) -> None:
+        """Everything is ready: what isn't written down now isn't known when the process dies behind the commit."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file to be read in."""
+
+    state: UploadState
+    descriptor: int  # the file
+    bad_lines: Path  # where its refused lines are to be kept
+    bounds: Bounds = BOUNDS
+
+
+def ingest(database: Database, task: Task, listener: Listener) -> Tally:
+    """Store the rows of a file that aren't yet; what became of its lines. Waits while writes are paused.
+
+    Raises NotSound, AgentError (disk_full, storage_failed, table_changed), OSError, BuilderDied and BuilderFailed; then
+    no further row was stored.
     """
-    _prove_sound(file, must_stop)
-    file.seek(0)
-    table = database.read_view().tables.get(state.table)
-    if table is None or table.data.made_by_commit != state.made_by_commit:
-        raise AgentError("table_changed")
-    known = database.upload_progress(state.id)
-    tally = Tally(known.lines, known.stored, known.failed, None, list(state.failing)) if known else Tally(0, 0, 0)
-    with gzip.GzipFile(fileobj=file) as unpacked:
-        lines = islice(_lines(unpacked), tally.lines, None)
-        for rows in _chunks(lines, table.schema, tally):
-            if must_stop():
-                raise Stopped
-            _commit(database, state, table.schema, rows, tally)
-            report(tally)
+    table = _table(database, task.state)
+    known = database.read_view().uploads.get(task.state.id)
+    before = _tally_of(task.state, known)
+    with database.building() as folder:
+        first_line = known.lines if known is not None else 0
+        job = Job(task.descriptor, table.schema, database.data_dir, folder, first_line, task.bounds)
+        runs = _build(job, before, listener)
+        tally = before
+        for run in runs:
+            tally = tally.with_run(run)
+        end_line = max(run.end_line for run in runs)
+        if end_line <= first_line:
+            return tally  # somebody before came to the end of the file, and no further
+        kept = [run.kept for run in runs if run.kept is not None]
+        tally = replace(tally, kept=unite_durably(task.bad_lines, kept, task.bounds.kept_lines))
+        listener.before_commit(tally)
+        progress = UploadProgress(task.state.id, end_line, tally.stored, tally.failed, int(time.time()))
+        _commit(database, task.state, runs, progress)
     return tally
 
 
-def _chunks(lines: Iterator[bytes | None], schema: TableSchema, tally: Tally) -> Iterator[list[Row]]:
-    """The good rows, some thousands at a time; `tally` says how many lines that makes."""
-    rows: list[Row] = []
-    size = 0
-    for line in lines:
-        tally.lines += 1
-        row = _row_of(line, schema, tally)
-        if row is not None:
-            rows.append(row)
-            size += len(line or b"")
-        if len(rows) >= CHUNK_ROWS or size >= CHUNK_BYTES:
-            yield rows
-            rows, size = [], 0
-    if rows:
-        yield rows
+def _table(database: Database, state: UploadState) -> TableView:
+    table = database.read_view().tables.get(state.table)
+    if table is None or table.made_by_commit != state.made_by_commit:
+        raise AgentError("table_changed")
+    return table
 
 
-def _commit(database: Database, state: UploadState, schema: TableSchema, rows: list[Row], tally: Tally) -> None:
-    columns: dict[str, list[JsonValue]] = {name: [row.get(name) for row in rows] for name in schema.columns}
-    stored = tally.stored + len(rows)
-    progress = UploadProgress(state.id, tally.lines, stored, tally.failed, int(time.time()))
-    database.insert_upload_rows(state.table, state.made_by_commit, RowBatch(len(rows), columns), progress)
-    tally.stored, tally.last_row = stored, rows[-1]
+def _tally_of(state: UploadState, known: UploadProgress | None) -> Tally:
+    """What was stored before."""
+    if known is None:
+        return Tally()
+    return Tally(known.stored, known.failed, state.kept, state.last_row, tuple(state.failing))
 
 
-def _row_of(line: bytes | None, schema: TableSchema, tally: Tally) -> Row | None:
-    """The row that a line is; None for a blank one and for a bad one, which is counted."""
-    if line is None:
-        tally.refuse(f"the line is longer than {LARGEST_BODY_BYTES} bytes.")
-        return None
-    if not line.strip():
-        return None
-    try:
-        value: JsonValue = msgspec.json.decode(line)
-        return check_row(schema, value)
-    except RowInvalid as error:
-        tally.refuse(error.message)
-    except (ValueError, RecursionError):
-        tally.refuse("the line isn't one JSON document in UTF-8.")
-    return None
+def _build(job: Job, before: Tally, listener: Listener) -> Sequence[BuiltRun]:
+    estimate = _estimated_bytes(job)
+    if estimate is None:
+        whole = RunBuilder(job, job.bounds.small_file_bytes, job.bounds.segments_bytes)
+        return [whole.build(0, tail_rows=job.bounds.tail_rows)]
+    tally = before
+
+    def report(run: BuiltRun) -> None:
+        nonlocal tally
+        tally = tally.with_run(run)
+        listener.progress(tally)
+
+    count = min(MOST_BUILDERS, len(os.sched_getaffinity(0)))
+    rounds = ceil(estimate / (count * job.bounds.run_bytes))
+    with Builders(job, count, ceil(estimate / (count * rounds))) as builders:
+        return builders.build_all(report)
 
 
-def _lines(unpacked: gzip.GzipFile) -> Iterator[bytes | None]:
-    """The lines of a file, None for one that is too long to be taken into memory."""
-    while line := unpacked.readline(LARGEST_BODY_BYTES):
-        if len(line) < LARGEST_BODY_BYTES or line.endswith(b"\n"):
-            yield line
-            continue
-        for _ in chain(iter(lambda: _continues(unpacked), False)):
-            pass
-        yield None
+def _estimated_bytes(job: Job) -> int | None:
+    """About what the file unpacks to, judged by its beginning; None for a small one. Raises NotSound."""
+    unpacked = Unpacked(job.descriptor, unpacked_anyway_bytes=job.bounds.unpacked_anyway_bytes)
+    while unpacked.position < job.bounds.small_file_bytes:
+        if not unpacked.read(BLOCK_BYTES):
+            return None
+    packed_bytes = os.fstat(job.descriptor).st_size
+    return ceil(packed_bytes * unpacked.position / unpacked.packed_position)
 
 
-def _continues(unpacked: gzip.GzipFile) -> bool:
-    """Read on within one line; False at its end."""
-    part = unpacked.readline(LARGEST_BODY_BYTES)
-    return bool(part) and not part.endswith(b"\n")
+def _commit(database: Database, state: UploadState, runs: Sequence[BuiltRun], progress: UploadProgress) -> None:
+    segments = list(chain.from_iterable(run.segments for run in runs))
 
+    def store(transaction: Transaction) -> None:
+        transaction.check_is_same(state.table, state.made_by_commit)
+        if segments:
+            transaction.add_segments(state.table, state.made_by_commit, segments)
+        for run in runs:
+            if run.tail is not None:
+                transaction.insert_batch(state.table, run.tail)
+        transaction.finish_upload(progress)
 
-def _prove_sound(file: BinaryIO, must_stop: Callable[[], bool]) -> None:
-    """Raises NotSound, also for a file that unpacks to suspiciously much: a few bytes could fill memory and disk."""
-    size = file.seek(0, os.SEEK_END)
-    if size == 0:
-        raise NotSound("The file is empty, so nothing was stored. Send gzip-compressed lines of JSON.")
-    file.seek(0)
-    room = max(UNPACKED_ANYWAY_BYTES, UNPACKED_PER_BYTE * size)
-    try:
-        with gzip.GzipFile(fileobj=file) as unpacked:
-            while part := unpacked.read(BLOCK_BYTES):
-                room -= len(part)
-                if room < 0:
-                    raise NotSound(
-                        f"The file unpacks to more than {UNPACKED_PER_BYTE} times its size, so nothing was stored. "
-                        "Split it into smaller files, or send the rows in batches."
-                    )
-                if must_stop():
-                    raise Stopped
-    except EOFError:
-        raise NotSound("The file ends too early: the gzip is truncated, so nothing of it was stored.") from None
-    except BROKEN_GZIP:
-        raise NotSound(
-            "The file isn't sound gzip, so nothing of it was stored. Compress it and send it again."
-        ) from None
+    while True:
+        try:
+            return database.transact(store)
+        except AgentError as error:
+            if error.code != "writes_paused":
+                raise
+        time.sleep(PAUSE_SECONDS)

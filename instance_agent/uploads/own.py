@@ -21,10 +21,9 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
 from instance_agent.errors import AgentError
 from instance_agent.storage.files import exclusively, refusal, replace_durably, sync_directory
-from instance_agent.uploads.gateway import PreparedUpload, open_arrived
+from instance_agent.uploads.gateway import FILE_SECONDS, PreparedUpload, open_arrived, remove_if_older
 
 URL_SECONDS = 20 * 60
-FILE_SECONDS = 7 * 86_400
 PART_SECONDS = 3600  # a part that nobody wrote to for so long belongs to a process that is gone
 BLOCK_BYTES = 1 << 18
 
@@ -109,15 +108,6 @@ class OwnUploads:
 
     def _file(self, upload_id: UUID) -> Path:
         return self._folder / f"{upload_id}.gz"
-
-
-def remove_if_older(path: Path, than: float) -> None:
-    """Remove a file that was last written before `than` (unix seconds); one that is gone already is fine."""
-    try:
-        if path.stat().st_mtime < than:
-            path.unlink()
-    except FileNotFoundError:
-        return  # another process sweeps, too
 
 
 def _read(source: Source) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
 from flask import Blueprint, Response, request
 
 from instance_agent.context import agent
@@ -13,6 +15,7 @@ from instance_agent.errors import AgentError
 from instance_agent.http import json_answer
 from instance_agent.routes.v1.data import existing_table
 from instance_agent.schema.types import JsonValue
+from instance_agent.uploads.bad_lines import KEPT_BYTES, KeptLine
 from instance_agent.uploads.states import FINISHED, UploadState
 
 blueprint = Blueprint("v1_files", __name__, url_prefix="/api/v1/data/<table>/file")
@@ -44,6 +47,50 @@ def status(table: str, upload_id: UUID) -> Response:
     return json_answer(render(agent().uploads.status(table, upload_id), time.time()))
 
 
+@blueprint.get("/<uuid:upload_id>/errors")
+def errors(table: str, upload_id: UUID) -> Response:
+    """The lines that were no rows, as JSON lines; with ?format=lines as they were sent, to be mended and sent again.
+
+    They are customer's data, so the key that may write is needed, as for everything about uploads.
+    """
+    existing_table(table)
+    wanted = request.args.get("format", "json")
+    if wanted not in FORMATS:
+        raise AgentError("request_invalid", f"The format can be one of {', '.join(FORMATS)}.")
+    found = agent().uploads.bad_lines(table, upload_id)
+    content = FORMATS[wanted](found.lines)
+    answer = Response(content, content_type="application/x-ndjson")
+    answer.direct_passthrough = True  # or all of it would be collected in memory to be measured
+    answer.headers["x-refused-lines"] = str(found.failed)
+    answer.headers["x-kept-lines"] = str(found.kept)
+    return answer
+
+
+def _described(lines: Iterable[KeptLine]) -> Iterator[bytes]:
+    encode = msgspec.json.Encoder().encode
+    for line in lines:
+        reason = line.reason
+        if line.is_cut:
+            reason += f" Of the line, the first {KEPT_BYTES} bytes are kept."
+        yield encode({"line": line.line, "reason": reason, "row": _document_or_text(line.text)}) + b"\n"
+
+
+def _as_sent(lines: Iterable[KeptLine]) -> Iterator[bytes]:
+    return (line.text + b"\n" for line in lines)
+
+
+FORMATS = {"json": _described, "lines": _as_sent}
+
+
+def _document_or_text(text: bytes) -> msgspec.Raw | str:
+    """The JSON document that a line is, as it was sent, or its text when it is none."""
+    try:
+        msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return text.decode("utf-8", "replace")
+    return msgspec.Raw(text.strip())
+
+
 def render(state: UploadState, now: float) -> dict[str, JsonValue]:
     """The status in the published shape. now: unix seconds."""
     seconds = max(0.0, (state.finished_at or now) - state.started_at) if state.started_at else 0.0
@@ -51,6 +98,8 @@ def render(state: UploadState, now: float) -> dict[str, JsonValue]:
     message = f"Last {len(shown)} failing rows" if state.failed else NO_FAILING_ROWS
     if state.failed > len(shown):
         message += f" of {state.failed}"
+    if state.state == FINISHED and state.failed > state.kept > 0:
+        message += f"; {state.kept} of them can be downloaded"
     if state.problem:
         message = state.problem
     whole_seconds = round(seconds)

@@ -6,22 +6,27 @@ import gzip
 import io
 import json
 import os
+import resource
+import sys
 import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from werkzeug.test import TestResponse
 
 from instance_agent.app import create_app
 from instance_agent.context import EXTENSION, Agent
-from instance_agent.errors import AgentError
+from instance_agent.engine.operations import UploadProgress
+from instance_agent.engine.transaction import Transaction
+from instance_agent.errors import ERRORS, AgentError
 from instance_agent.limits import LARGEST_BODY_BYTES
-from instance_agent.storage.files import HeldLock
-from instance_agent.uploads import ingest as ingest_module
-from instance_agent.uploads import own
+from instance_agent.uploads import own, service
+from instance_agent.uploads.gateway import FILE_SECONDS
+from instance_agent.uploads.states import IN_PROGRESS, UploadStates
 from tests.processes import wait_until
 from tests.unit.instance_agent.conftest import READ_WRITE_KEY, Caller, make_settings
 
@@ -122,9 +127,10 @@ def test_only_the_last_failing_rows_are_listed(call: Caller) -> None:
     assert [row["line"] for row in after["errors"]["rows"]] == list(range(16, 26))
 
 
-def test_a_line_too_long_for_memory_is_one_bad_line(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest_module, "LARGEST_BODY_BYTES", 100)
-    _, after = upload(call, gzip.compress(lines({"n": 1}, {"n": 1, "s": "y" * 250}, {"n": 2})))
+def test_a_line_too_long_for_memory_is_one_bad_line(call: Caller) -> None:
+    longest = b'{"n": 2, "s": "' + b"y" * (LARGEST_BODY_BYTES - 18) + b'"}'
+    content = longest + b"\n" + longest.replace(b"2", b" 2") + b"\n" + lines({"n": 3})
+    _, after = upload(call, gzip.compress(content, compresslevel=1))
     assert after["status"]["completedCount"] == 2
     assert [row["line"] for row in after["errors"]["rows"]] == [2]
 
@@ -154,9 +160,8 @@ def test_of_a_damaged_file_nothing_is_stored_and_the_client_is_told(call: Caller
     assert count(call) == 0
 
 
-def test_a_file_that_unpacks_to_far_too_much_is_refused(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest_module, "UNPACKED_ANYWAY_BYTES", 100_000)
-    bomb = gzip.compress(lines({"n": 1}) * 200_000)
+def test_a_file_that_unpacks_to_far_too_much_is_refused(call: Caller) -> None:
+    bomb = gzip.compress(lines({"n": 1}) * 8_000_000)
     _, after = upload(call, bomb)
     assert "unpacks to more than 100 times its size" in after["errors"]["message"]
     assert count(call) == 0
@@ -164,31 +169,47 @@ def test_a_file_that_unpacks_to_far_too_much_is_refused(call: Caller, monkeypatc
     assert after["errors"]["message"] == "Last 0 failing rows", "a small file may repeat itself"
 
 
-def test_a_failure_nobody_thought_of_ends_the_upload_with_words(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise KeyError("a value of a row")
-
+def test_a_reader_that_can_not_say_how_it_ended_ends_the_upload_with_words(
+    call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(agent_of(call).database, "insert_upload_rows", fail)
+        broken.setattr(sys, "executable", "/bin/false")
         upload_id, after = upload(call, gzip.compress(lines({"n": 1})))
     assert after["errors"]["message"] == (
         "Something went wrong while the file was read. "
-        "0 rows of it are stored. Trigger it again, and it goes on behind them."
+        "Nothing of it is stored. Trigger it again, and it is read from its beginning."
     )
-    assert "a value of a row" not in (call.logs_dir / "debug.log").read_text()
     call("POST", f"/api/v1/data/t/file/{upload_id}")
     assert finish(call, upload_id)["status"]["completedCount"] == 1
 
 
-def test_an_upload_forgotten_meanwhile_keeps_no_lock(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    states = agent_of(call).uploads._states
+def test_readers_that_die_again_and_again_are_not_started_for_ever(call: Caller, tmp_path: Path) -> None:
+    """A file that takes more memory than there is would keep the machine busy otherwise."""
+    deadly = tmp_path / "deadly"
+    deadly.write_text(f"#!/bin/sh\necho >> {tmp_path}/started\nkill -9 $$\n")
+    deadly.chmod(0o700)
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(sys, "executable", str(deadly))
+        upload_id, after = upload(call, gzip.compress(lines({"n": 1})))
+    assert after["errors"]["message"].startswith("The processes that read the file were killed again and again.")
+    assert (tmp_path / "started").read_text().count("\n") == service.MOST_ATTEMPTS
+    call("POST", f"/api/v1/data/t/file/{upload_id}")
+    assert finish(call, upload_id)["status"]["completedCount"] == 1
+
+
+def test_a_file_that_is_gone_ends_its_upload(call: Caller) -> None:
+    upload_id = begin_unfinished(call, gzip.compress(lines({"n": 1})))
+    (call.data_dir / "uploads" / f"{upload_id}.gz").unlink()
+    assert "No file has arrived" in finish(call, upload_id)["errors"]["message"]
+
+
+def test_an_upload_forgotten_meanwhile_keeps_no_lock(call: Caller) -> None:
     upload_id = UUID(start(call)["id"])
-    released: list[bool] = []
-    monkeypatch.setattr(HeldLock, "release", lambda _: released.append(True))
     (call.data_dir / "uploads" / f"{upload_id}.json").unlink()
     with pytest.raises(AgentError):
         agent_of(call).uploads._go_on(upload_id)
-    assert released == [True]
+    states = UploadStates(call.data_dir / "uploads")
+    assert states.try_lock(upload_id) is not None
     assert states.unfinished() == []
 
 
@@ -256,55 +277,101 @@ def test_an_upload_belongs_to_its_table(call: Caller) -> None:
     assert (answer.status_code, json.loads(answer.get_data())["error"]) == (409, "table_changed")
 
 
-def test_an_upload_that_died_midway_goes_on_where_it_was(
-    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ingest_module, "CHUNK_ROWS", 10)
-    content = b"bad\n" + b"".join(lines({"n": n}) for n in range(95)) + b"bad\n"
+def begin_unfinished(call: Caller, content: bytes) -> str:
+    """An upload as a process leaves it that was killed while it read the file."""
     begun = start(call)
-    put(call, begun["url"], gzip.compress(content))
-    uploads = agent_of(call).uploads
-    commits = 0
-    real_insert = agent_of(call).database.insert_upload_rows
+    put(call, begun["url"], content)
+    states = UploadStates(call.data_dir / "uploads")
+    state = states.read(UUID(begun["id"]))
+    states.write(msgspec.structs.replace(state, state=IN_PROGRESS, started_at=time.time(), attempts=1))
+    return begun["id"]
 
-    def insert_some(*arguments: Any) -> None:
-        nonlocal commits
-        commits += 1
-        real_insert(*arguments)
-        if commits == 4:
-            uploads.stop()
 
-    monkeypatch.setattr(agent_of(call).database, "insert_upload_rows", insert_some)
-    call("POST", f"/api/v1/data/t/file/{begun['id']}")
-    wait_until(lambda: count(call) == 40, what="the first rows", seconds=20)
+def test_an_upload_whose_process_died_is_read_from_its_beginning_by_whoever_looks(call: Caller, tmp_path: Path) -> None:
+    content = gzip.compress(b"bad\n" + b"".join(lines({"n": n}) for n in range(95)) + b"bad\n")
+    looked_at, started_with = begin_unfinished(call, content), begin_unfinished(call, content)
+    assert finish(call, looked_at)["status"]["completedCount"] == 95
     restarted = Caller(create_app(make_settings(tmp_path)), call.data_dir, call.logs_dir)
-    after = finish(restarted, begun["id"])
-    assert after["status"]["completedCount"] == 95
-    assert after["errors"]["message"] in ("Last 2 failing rows", "Last 1 failing rows of 2")
+    wait_until(lambda: count(restarted) == 190, what="the upload that nobody asked for again", seconds=20)
+    after = finish(restarted, started_with)
+    assert (after["status"]["completedCount"], after["errors"]["message"]) == (95, "Last 2 failing rows")
     view = agent_of(restarted).database.read_view().table("t")
+    assert [view.row(number)["n"] for number in range(view.row_count)] == [*range(95), *range(95)]
+
+
+@pytest.mark.parametrize("stored_lines", [1, 41, 96, 97])
+def test_an_upload_begun_by_an_earlier_version_goes_on_behind_its_lines(call: Caller, stored_lines: int) -> None:
+    """That version stored the rows of a file in several commits."""
+    content = b"bad\n" + b"".join(lines({"n": n}) for n in range(95)) + b"bad\n"
+    upload_id = begin_unfinished(call, gzip.compress(content))
+    stored = min(stored_lines - 1, 95)
+
+    def store(transaction: Transaction) -> None:
+        transaction.insert("t", [{"n": n} for n in range(stored)])
+        transaction.finish_upload(
+            UploadProgress(upload_id, stored_lines, stored, stored_lines - stored, int(time.time()))
+        )
+
+    agent_of(call).database.transact(store)
+    after = finish(call, upload_id)
+    assert after["status"]["completedCount"] == 95
+    shown = 1 if stored_lines < 97 else 0
+    assert after["errors"]["message"].startswith(f"Last {shown} failing rows of 2")
+    view = agent_of(call).database.read_view().table("t")
     assert [view.row(number)["n"] for number in range(view.row_count)] == list(range(95))
 
 
-def test_a_full_disk_ends_an_upload_and_triggering_again_goes_on(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest_module, "CHUNK_ROWS", 10)
-    database = agent_of(call).database
-    real_insert = database.insert_upload_rows
-
-    def refuse_after_20(*arguments: Any) -> None:
-        if database.read_view().table("t").row_count == 20:
-            raise AgentError("disk_full")
-        real_insert(*arguments)
-
-    with monkeypatch.context() as full:
-        full.setattr(database, "insert_upload_rows", refuse_after_20)
-        upload_id, after = upload(call, gzip.compress(b"".join(lines({"n": n}) for n in range(35))))
+def test_a_full_disk_ends_an_upload_and_triggering_again_starts_over(call: Caller) -> None:
+    """Full, here, is a limit on the size of files, which the process that reads inherits."""
+    content = gzip.compress(b"".join(lines({"n": n, "s": f"{n * 7919 % 10007:x}"}) for n in range(20_000)))
+    begun = start(call)
+    put(call, begun["url"], content)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        call("POST", f"/api/v1/data/t/file/{begun['id']}")
+        after = finish(call, begun["id"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert after["errors"]["message"] == (
-        "The disk is full: free some space. 20 rows of it are stored. Trigger it again, and it goes on behind them."
+        "The disk is full: free some space. "
+        "Nothing of it is stored. Trigger it again, and it is read from its beginning."
     )
-    assert after["status"]["completedCount"] == 20
-    call("POST", f"/api/v1/data/t/file/{upload_id}")
-    assert finish(call, upload_id)["errors"]["message"] == "Last 0 failing rows"
-    assert count(call) == 35
+    assert after["status"]["completedCount"] == count(call) == 0
+    assert list((call.data_dir / "building").iterdir()) == []
+    call("POST", f"/api/v1/data/t/file/{begun['id']}")
+    assert finish(call, begun["id"])["errors"]["message"] == "Last 0 failing rows"
+    assert count(call) == 20_000
+
+
+def test_while_writes_are_paused_a_file_waits_and_then_comes_in(call: Caller) -> None:
+    upload_id = begin_unfinished(call, gzip.compress(lines({"n": 1})))
+    database = agent_of(call).database
+    database.pause(1)
+    wait_until(lambda: status(call, upload_id)["status"]["completedCount"] == 1, what="the row to be read")
+    assert status(call, upload_id)["status"]["finished"] is False
+    assert count(call) == 0
+    database.resume(1)
+    assert finish(call, upload_id)["status"]["completedCount"] == count(call) == 1
+
+
+def test_a_table_replaced_while_its_file_waits_gets_nothing(call: Caller) -> None:
+    upload_id = begin_unfinished(call, gzip.compress(lines({"n": 1})))
+    call("PUT", "/api/v1/schema/t", TABLE)
+    after = finish(call, upload_id)
+    assert (after["errors"]["message"], count(call)) == (ERRORS["table_changed"].sentence, 0)
+
+
+def test_no_reading_process_outlives_its_agent(call: Caller) -> None:
+    upload_id = begin_unfinished(call, gzip.compress(lines({"n": 1})))
+    agent_of(call).database.pause(1)
+    wait_until(lambda: status(call, upload_id)["status"]["completedCount"] == 1, what="the row to be read")
+    (reader,) = agent_of(call).uploads._readers
+    agent_of(call).uploads.stop()
+    assert reader.wait(timeout=20) == 0
+    assert status(call, upload_id)["status"]["finished"] is False
+    states = UploadStates(call.data_dir / "uploads")
+    wait_until(lambda: states.try_lock(UUID(upload_id)) is not None, what="the upload's lock")
 
 
 def test_an_upload_url_is_good_for_one_path_and_twenty_minutes(call: Caller) -> None:
@@ -362,7 +429,7 @@ def test_files_older_than_seven_days_are_swept(call: Caller) -> None:
     begun = start(call)
     put(call, begun["url"], gzip.compress(lines({"n": 1})))
     folder = call.data_dir / "uploads"
-    long_ago = time.time() - own.FILE_SECONDS - 60
+    long_ago = time.time() - FILE_SECONDS - 60
     for path in folder.iterdir():
         os.utime(path, (long_ago, long_ago))
     newer = start(call)
@@ -371,7 +438,7 @@ def test_files_older_than_seven_days_are_swept(call: Caller) -> None:
 
 def test_what_a_killed_process_half_wrote_is_swept(call: Caller) -> None:
     folder = call.data_dir / "uploads"
-    for name, age in (("a.part", own.PART_SECONDS), ("b.json.12.new", own.FILE_SECONDS)):
+    for name, age in (("a.part", own.PART_SECONDS), ("b.json.12.new", FILE_SECONDS)):
         (folder / name).touch()
         os.utime(folder / name, (time.time() - age - 60,) * 2)
     (folder / "c.part").touch()
