@@ -7,6 +7,7 @@ anything else, so a taken port is known at once, and no other program can take i
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import threading
 import time
@@ -40,6 +41,7 @@ def serve(settings: Settings) -> None:
     Files are made readable for this account only.
     """
     os.umask(0o077)
+    _allow_many_files()
     settings.check()
     _prepare_folder(settings.data_dir, "--data")
     _prepare_folder(settings.logs_dir, "--logs")
@@ -125,6 +127,12 @@ def _stop_background(_server: object, worker: Any) -> None:
     application = getattr(worker, "wsgi", None)
     if isinstance(application, Flask):
         application.extensions[EXTENSION].uploads.stop()
+
+
+def _allow_many_files() -> None:
+    """As many open files as this account may have: every segment is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _prepare_folder(path: Path, option: str) -> None:

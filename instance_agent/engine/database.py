@@ -68,6 +68,7 @@ class Database(Shorthand):
         self.segments = SegmentStore(self._directory)
         self._pause_flag = PauseFlag(self._directory)
         with exclusively(self._lock_path):
+            self._check_log_is_there()
             self.segments.prepare()
             self._log = CommitLog.recover(self._log_path, self._directory)
             self._state = State(self._log.header.base_commit)
@@ -259,6 +260,14 @@ class Database(Shorthand):
             self._log.position = self._log.append(state.commit_number, payload)
             self._state = state
             self._show()
+
+    def _check_log_is_there(self) -> None:
+        """Segments without the log that names them aren't an empty database, and mustn't be purged as such."""
+        if not self._log_path.exists() and self.segments.ids():
+            raise DamagedData(
+                f"{self._log_path} is missing, and there are segments that it named. "
+                "Restore the data directory from a snapshot."
+            )
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -37,8 +37,8 @@ class PauseFlag:
             content = (self.directory.path / NAME).read_bytes()
         except FileNotFoundError:
             return Pause()
-        if not content:
-            return Pause()  # it was being made
+        if not content.strip(b"\0"):
+            return Pause()  # the power failed while it was first made
         try:
             return msgspec.json.decode(content, type=Pause)
         except msgspec.MsgspecError:
@@ -52,15 +52,14 @@ class PauseFlag:
         Raises OSError.
         """
         content = msgspec.json.encode(pause).ljust(SECTOR_BYTES)
-        known = self.directory.exists(NAME)
-        descriptor = self.directory.open(NAME) if known else self.directory.create(NAME)
+        is_there = self.directory.exists(NAME)
+        descriptor = self.directory.open(NAME) if is_there else self.directory.create(NAME)
         try:
             self.directory.write(descriptor, content, 0)
             self.directory.sync(descriptor)
         finally:
             self.directory.close(descriptor)
-        if not known:
-            self.directory.sync_names(".")
+        self.directory.sync_names(".")
 
     def prepare(self) -> None:
         """Have the file, so that pausing needs no space. Raises OSError."""

@@ -1,5 +1,6 @@
 """The segment files of a data directory: built aside, moved in by a commit, opened by readers, removed by the purge.
 
+building.lock                held while a folder below building/ is made or removed
 building/<random>/lock       held by the process that builds there, for as long as it lives
 building/<random>/<id>.seg   a segment that no commit names yet
 segments/<id>.seg            a segment that a commit names, or named until a moment ago
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from uuid import uuid4
@@ -17,11 +18,12 @@ from weakref import WeakValueDictionary
 
 from instance_agent.index.segment import StoredSegment
 from instance_agent.storage.directory import Directory
-from instance_agent.storage.files import HeldLock
+from instance_agent.storage.files import HeldLock, exclusively
 from instance_agent.storage.segment_file import SegmentWriter
 
 SEGMENTS = "segments"
 BUILDING = "building"
+BUILDING_LOCK = "building.lock"
 SUFFIX = ".seg"
 LOCK = "lock"
 
@@ -75,14 +77,16 @@ class SegmentStore:
     def building(self) -> Iterator[BuildingFolder]:
         """A folder to build in; what is left in it is removed at the end. Raises OSError."""
         folder = f"{BUILDING}/{uuid4().hex}"
-        self._directory.make_folder(folder)
-        lock = HeldLock.try_take(self._directory.path / folder / LOCK)
+        with self._alone():
+            self._directory.make_folder(folder)
+            lock = HeldLock.try_take(self._directory.path / folder / LOCK)
         try:
             yield BuildingFolder(self._directory, folder)
         finally:
-            self._clear(folder)
-            if lock is not None:
-                lock.release()
+            with self._alone():
+                self._clear(folder)
+                if lock is not None:
+                    lock.release()
 
     def publish(self, built: BuiltSegment) -> None:
         """Move a segment to where commits look for it; for the writer, who calls `sync` before the commit.
@@ -113,7 +117,7 @@ class SegmentStore:
         removed = 0
         for folder in self._names(BUILDING):
             name = f"{BUILDING}/{folder}"
-            with suppress(FileNotFoundError):  # its builder may finish, or another may sweep, at the same time
+            with self._alone(), suppress(FileNotFoundError):  # its builder may have finished
                 lock = HeldLock.try_take(self._directory.path / name / LOCK)
                 if lock is not None:
                     self._clear(name)
@@ -129,6 +133,10 @@ class SegmentStore:
                 names = self._directory.names(f"{BUILDING}/{folder}")
                 total += sum(self._directory.size_bytes(f"{BUILDING}/{folder}/{name}") for name in names)
         return total
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """So that nobody takes a folder for abandoned between its making and its lock, or between lock and removal."""
+        return exclusively(self._directory.path / BUILDING_LOCK)
 
     def _names(self, folder: str) -> list[str]:
         return self._directory.names(folder) if self._directory.exists(folder) else []

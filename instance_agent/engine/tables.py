@@ -16,7 +16,7 @@ from instance_agent.engine.operations import Commit, PutTable, UploadProgress, i
 from instance_agent.engine.parts import MemoryPart, Part, Patch, SegmentPart
 from instance_agent.engine.segments import SegmentStore
 from instance_agent.engine.state import State, TableState
-from instance_agent.errors import FieldNotFound, TableNotFound
+from instance_agent.errors import AgentError, FieldNotFound, TableNotFound
 from instance_agent.index.column import ColumnView, SharedColumn
 from instance_agent.index.memory_column import MemoryIndex
 from instance_agent.index.parts import ConstantPart, PartColumn, Patched, PlacedPart, StoredPart
@@ -42,6 +42,7 @@ class TableView:
         self.row_count = state.row_count
         self.state = state
         self._starts = state.starts()
+        self._segments = segments
         self._files = [_opened(part, segments) for part in state.parts]
         self.is_missing_files = any(isinstance(file, FileNotFoundError) for file in self._files)
         """Is a file gone that this commit names? It is in a later commit's place then, or lost."""
@@ -129,7 +130,12 @@ class TableView:
             return file
         if isinstance(file, DamagedSegment):
             raise file
-        raise DamagedSegment(f"A segment of the table is missing: {file}")
+        if isinstance(file, FileNotFoundError):
+            raise DamagedSegment(f"{file.filename} is missing, and the commit log names it.")
+        self._files[at] = again = _opened(self.state.parts[at], self._segments)
+        if isinstance(again, StoredSegment):
+            return again
+        raise AgentError("storage_failed", "A file of the table can't be opened at the moment. Try again shortly.")
 
     def _shares_with(self, previous: TableView) -> bool:
         """Are the parts the same, but for overlays and the growth of a last one in memory?"""

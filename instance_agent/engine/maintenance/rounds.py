@@ -14,6 +14,7 @@ from instance_agent.engine.maintenance.rewrite import rewrite
 from instance_agent.engine.parts import MemoryPart, Part
 from instance_agent.engine.state import State, TableState
 from instance_agent.errors import TableNotFound
+from instance_agent.storage.files import refusal
 from instance_agent.storage.segment_format import DamagedSegment
 
 SMALLEST_CHECKPOINT_BYTES = 4 * 1024 * 1024
@@ -102,4 +103,7 @@ def optimize(database: Database, table: str) -> None:
         span = whole_table([part_size(part, math.inf) for part in state.parts])
         if span is None:
             return
-        rewrite(database, state, span)
+        try:
+            rewrite(database, state, span)
+        except OSError as error:
+            raise refusal(error) from error

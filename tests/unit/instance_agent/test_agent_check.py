@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from instance_agent.cli import agent
 from instance_agent.engine.check import check
 from instance_agent.engine.database import LOG_NAME, Database
 from instance_agent.engine.maintenance import Maintenance, optimize
-from instance_agent.errors import AgentError
+from instance_agent.engine.tables import TableView
+from instance_agent.errors import AgentError, DamagedData
 from instance_agent.schema.parse import parse_table
 from instance_agent.schema.types import JsonValue
 from instance_agent.storage.segment_format import DamagedSegment
@@ -131,3 +134,33 @@ def test_a_folder_without_a_database_is_said_to_be_one(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "There is no database" in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_segments_without_their_log_are_no_empty_database(database: Database, tmp_path: Path) -> None:
+    segments = sorted((tmp_path / "segments").iterdir())
+    (tmp_path / LOG_NAME).unlink()
+    with pytest.raises(DamagedData, match="is missing"):
+        Database.open(tmp_path)
+    assert sorted((tmp_path / "segments").iterdir()) == segments
+    assert not (tmp_path / LOG_NAME).exists()
+
+
+def test_too_many_open_files_are_no_damage(database: Database, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    again = Database.open(tmp_path)
+    again.segments._open.clear()
+    taken: list[int] = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 8, hard))
+        with pytest.raises(OSError, match="Too many open files"):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY))
+        table = TableView(again.state().tables["bad"], again.segments, None)
+        with pytest.raises(AgentError) as refused:
+            table.row(0)
+        assert refused.value.code == "storage_failed"
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert table.row(0) == {"n": 0, "s": "word0 and more"}

@@ -14,7 +14,7 @@ from instance_agent.engine.database import Database
 from instance_agent.engine.memory_rows import MemoryRows
 from instance_agent.engine.tables import ReadView
 from instance_agent.engine.transaction import Transaction
-from instance_agent.errors import AgentError, RowInvalid, SchemaInvalid, TableNotFound
+from instance_agent.errors import AgentError, DamagedData, RowInvalid, SchemaInvalid, TableNotFound
 from instance_agent.schema.parse import parse_database, parse_table
 from instance_agent.schema.rows import RowBatch
 from instance_agent.schema.types import JsonValue, TableSchema
@@ -281,3 +281,20 @@ def test_each_of_a_group_sees_what_those_before_it_did(tmp_path: Path) -> None:
         counts = list(pool.map(lambda _: database.transact(increment), range(200)))
     assert sorted(counts) == list(range(200))
     assert rows_of(database.read_view()) == list(range(200))
+
+
+@pytest.mark.parametrize("left", [b"", bytes(512)])
+def test_a_power_loss_while_the_pause_flag_is_made_leaves_writes_open(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "pause.json").write_bytes(left)
+    database = Database.open(tmp_path)
+    assert not database.paused.paused
+    database.put_table("t", table())
+    assert database.pause(epoch=1) == 1
+    assert Database.open(tmp_path).paused.paused
+
+
+def test_a_pause_flag_that_can_not_be_read_lets_nobody_write(tmp_path: Path) -> None:
+    database = Database.open(tmp_path)
+    (tmp_path / "pause.json").write_bytes(b"{not json".ljust(512))
+    with pytest.raises(DamagedData, match="pause.json"):
+        database.put_table("t", table())
