@@ -57,10 +57,10 @@ class Tally:
 class Listener(Protocol):
     """Who is told how far it is."""
 
-    def progress(self, tally: Tally) -> None:
+    def progress(self, tally: Tally, /) -> None:
         """Something more is ready."""
 
-    def before_commit(self, tally: Tally) -> None:
+    def before_commit(self, tally: Tally, /) -> None:
         """Everything is ready: what isn't written down now isn't known when the process dies behind the commit."""
 
 
