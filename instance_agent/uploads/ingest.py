@@ -140,7 +140,7 @@ def _estimated_bytes(job: Job) -> int | None:
         if not unpacked.read(BLOCK_BYTES):
             return None
     packed_bytes = os.fstat(job.descriptor).st_size
-    return ceil(packed_bytes * unpacked.position / unpacked.packed_position)
+    return ceil(1.03 * packed_bytes * unpacked.position / unpacked.packed_position)
 
 
 def _commit(database: Database, state: UploadState, runs: Sequence[BuiltRun], progress: UploadProgress) -> None:

@@ -9,6 +9,7 @@ import gzip
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from isal import isal_zlib
 
@@ -35,7 +36,7 @@ class Block:
     first_line: int  # its number, counting from 0
     content: bytes
 
-    @property
+    @cached_property
     def line_count(self) -> int:
         return self.content.count(b"\n") + (not self.content.endswith(b"\n"))
 
