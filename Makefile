@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test lint format docs clean
+.PHONY: help install up test lint format docs benchmark clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,7 +27,7 @@ test: install ## Run every test
 lint: install ## Check style, types and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy api instance_agent mission_control infra examples tests
+	$(BIN)/mypy api instance_agent mission_control infra examples benchmarks tests
 	$(BIN)/codespell
 
 format: install ## Put the code into its one format
@@ -36,6 +36,10 @@ format: install ## Put the code into its one format
 
 docs: install ## Write the reference pages (errors, settings) from the code
 	$(BIN)/python -m tests.reference
+
+benchmark: install ## Measure the storage beside other databases (make benchmark ARGS="--rows 10000"), write docs/benchmarks.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[benchmark]'
+	$(BIN)/python -m benchmarks.storage $(ARGS)
 
 clean: ## Remove the virtual environment and what tools left behind
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

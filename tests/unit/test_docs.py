@@ -140,5 +140,6 @@ def test_make_help_lists_every_command() -> None:
         "lint",
         "format",
         "docs",
+        "benchmark",
         "clean",
     }

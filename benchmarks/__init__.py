@@ -1,0 +1,1 @@
+"""Measurements beside other programs. No part of the product; not in the distribution."""
