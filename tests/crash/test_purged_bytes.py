@@ -88,7 +88,8 @@ def test_no_byte_of_what_was_removed_is_left(
 def test_nothing_is_rewritten_before_its_time(tmp_path: Path) -> None:
     database = Database.open(tmp_path)
     database.put_table("t", parse_table("t", COLUMNS))
-    database.insert_rows("t", [{"n": 7, "s": SECRET, "j": 0}, *({"n": n, "s": "x", "j": 0} for n in range(10, 30))])
+    harmless: list[JsonValue] = [{"n": n, "s": "x", "j": 0} for n in range(10, 30)]
+    database.insert_rows("t", [{"n": 7, "s": SECRET, "j": 0}, *harmless])
     optimize(database, "t")
     database.checkpoint()
     before = {path.name: path.stat().st_ino for path in (tmp_path / "segments").iterdir()}

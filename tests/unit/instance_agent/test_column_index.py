@@ -9,7 +9,7 @@ import pytest
 
 from instance_agent.engine.operations import Commit, PutTable, insert
 from instance_agent.engine.state import State
-from instance_agent.engine.tables import ReadView, TableView
+from instance_agent.engine.tables import ReadView
 from instance_agent.errors import FieldNotFound, TableNotFound
 from instance_agent.index import postings
 from instance_agent.index.column import ColumnView

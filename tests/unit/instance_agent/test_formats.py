@@ -57,8 +57,7 @@ def test_a_directory_of_an_earlier_version_opens(kept: Path, tmp_path: Path) -> 
         assert_indexes_right(view)
         database.insert_rows("persons", [{"country": "SE", "id": "c3", "name": "Vind"}])
         assert Database.open(data_dir).read_view().table("persons").live_count == 3
-        persons = database.read_view().table("persons")
-        database.transact(lambda t, rows=persons.column("id").rows_equal("c3"): t.delete("persons", rows))  # type: ignore[misc]
+        database.transact(lambda t: t.delete("persons", t.view.table("persons").column("id").rows_equal("c3")))
         Maintenance(database, grace_seconds=0).purge_everything(now=4e9)
         assert check(data_dir).problems == []
     assert CommitLog(data_dir / LOG_NAME).version == log_format.VERSION

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from instance_agent import patience, server
+from instance_agent.maintenance_process import MaintenanceProcess
 from instance_agent.patience import PatientSocket, PatientWorker
 from tests.unit.instance_agent.conftest import make_settings
 
@@ -72,5 +73,14 @@ def test_each_request_has_its_own_time(ends: tuple[PatientSocket, socket.socket]
 
 
 def test_the_server_uses_it(tmp_path: Path) -> None:
+    keeper = MaintenanceProcess(tmp_path, tmp_path, grace_seconds=0)
     with socket.socket() as listener:
-        assert server._Server(make_settings(tmp_path), listener).cfg.worker_class is PatientWorker
+        assert server._Server(make_settings(tmp_path), listener, keeper).cfg.worker_class is PatientWorker
+    keeper.stop()
+
+
+def test_answers_are_sent_at_once() -> None:
+    with server._bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
