@@ -6,7 +6,7 @@ the segments of the runs in their order are the rows in the order of their lines
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -18,7 +18,7 @@ from instance_agent.index.segment import SegmentBuilder
 from instance_agent.limits import LARGEST_BODY_BYTES
 from instance_agent.schema.decoding import DecodedBlock, RowDecoder
 from instance_agent.schema.rows import RowBatch
-from instance_agent.schema.types import Row, TableSchema
+from instance_agent.schema.types import JsonValue, Row, TableSchema
 from instance_agent.uploads.bad_lines import MOST_KEPT, KeptFile, KeptWriter, kept_line
 from instance_agent.uploads.states import SHOWN_FAILING_ROWS, FailingRow
 from instance_agent.uploads.unpacking import UNPACKED_ANYWAY_BYTES, Block, Unpacked
@@ -33,12 +33,14 @@ class Bounds:
     small_file_bytes: int = 8 * 1024 * 1024  # a file that unpacks to less isn't worth several processes
     run_bytes: int = 40 * 1024 * 1024
     segment_rows: int = 250_000
-    segments_bytes: int = 192 * 1024 * 1024  # what all segments being built at a time may take in memory
+    segments_bytes: int = 160 * 1024 * 1024  # what all segments being built at a time may take in memory
     tail_rows: int = 5_000  # fewer rows travel in the commit itself
     kept_lines: int = MOST_KEPT
 
 
 BOUNDS = Bounds()
+BYTES_PER_ELEMENT = 64
+"""About what an element of an array takes in memory while its segment is written."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,8 @@ class _Segments:
         self._tail_rows = tail_rows
         self._first: list[RowBatch] = []  # rows that may be too few for a segment
         self._builder: SegmentBuilder | None = None
+        self._arrays = [name for name, column in job.schema.columns.items() if column.type.is_array]
+        self._element_count = 0  # of all arrays in the builder
         self._built: list[BuiltSegment] = []
         self.row_count = 0
 
@@ -170,7 +174,9 @@ class _Segments:
         if self._builder is None:
             self._builder = SegmentBuilder(self._job.schema)
         self._builder.add(rows)
-        if self._builder.row_count >= self._job.bounds.segment_rows or self._builder.size_bytes >= self._segment_bytes:
+        self._element_count += sum(_element_count(rows.columns[name]) for name in self._arrays)
+        size_bytes = self._builder.size_bytes + BYTES_PER_ELEMENT * self._element_count
+        if self._builder.row_count >= self._job.bounds.segment_rows or size_bytes >= self._segment_bytes:
             self._write()
 
     def _write(self) -> None:
@@ -181,6 +187,7 @@ class _Segments:
         self._builder.write(writer)
         self._built.append(BuiltSegment(segment_id, self._builder.row_count, self._job.folder.folder))
         self._builder = None
+        self._element_count = 0
 
 
 class _Refused:
@@ -211,6 +218,10 @@ class _Refused:
         self._writer.close()
         self._file.close()
         return KeptFile(self._path, self._writer.count)
+
+
+def _element_count(arrays: Sequence[JsonValue]) -> int:
+    return sum(len(array) for array in arrays if isinstance(array, list))
 
 
 def _without_first(block: Block, count: int) -> Block | None:
