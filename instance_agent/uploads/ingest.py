@@ -22,7 +22,7 @@ from instance_agent.engine.tables import TableView
 from instance_agent.engine.transaction import Transaction
 from instance_agent.errors import AgentError
 from instance_agent.schema.types import Row
-from instance_agent.uploads.bad_lines import unite_durably
+from instance_agent.uploads.bad_rows import unite_durably
 from instance_agent.uploads.builders import Builders
 from instance_agent.uploads.runs import BOUNDS, Bounds, BuiltRun, Job, RunBuilder
 from instance_agent.uploads.states import SHOWN_FAILING_ROWS, FailingRow, UploadState

@@ -19,7 +19,7 @@ from instance_agent.limits import LARGEST_BODY_BYTES
 from instance_agent.schema.decoding import DecodedBlock, RowDecoder
 from instance_agent.schema.rows import RowBatch
 from instance_agent.schema.types import JsonValue, Row, TableSchema
-from instance_agent.uploads.bad_lines import MOST_KEPT, KeptFile, KeptWriter, kept_line
+from instance_agent.uploads.bad_rows import MOST_KEPT, KeptFile, KeptWriter, kept_line
 from instance_agent.uploads.states import SHOWN_FAILING_ROWS, FailingRow
 from instance_agent.uploads.unpacking import UNPACKED_ANYWAY_BYTES, Block, Unpacked
 

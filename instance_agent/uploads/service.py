@@ -24,7 +24,7 @@ from instance_agent.engine.database import Database
 from instance_agent.errors import AgentError
 from instance_agent.log import place_of
 from instance_agent.storage.files import HeldLock, exclusively
-from instance_agent.uploads.bad_lines import KeptLine, read_kept
+from instance_agent.uploads.bad_rows import KeptLine, read_kept
 from instance_agent.uploads.endings import FAILED, MAY_PASS, UNKNOWN_PROBLEM, ended_with, problem_of
 from instance_agent.uploads.gateway import PreparedUpload, UploadGateway
 from instance_agent.uploads.states import FINISHED, IN_PROGRESS, STARTED, UploadState, UploadStates

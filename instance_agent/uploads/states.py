@@ -2,7 +2,7 @@
 
 <id>.json      its state
 <id>.lock      held by whoever reads its file in
-<id>.refused   its lines that were no rows, see `bad_lines`
+<id>.refused   its lines that were no rows, see `bad_rows`
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from instance_agent.errors import AgentError
 from instance_agent.http import json_answer
 from instance_agent.routes.v1.data import existing_table
 from instance_agent.schema.types import JsonValue
-from instance_agent.uploads.bad_lines import KEPT_BYTES, KeptLine
+from instance_agent.uploads.bad_rows import KEPT_BYTES, KeptLine
 from instance_agent.uploads.states import FINISHED, UploadState
 
 blueprint = Blueprint("v1_files", __name__, url_prefix="/api/v1/data/<table>/file")

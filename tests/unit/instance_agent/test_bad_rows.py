@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from instance_agent.uploads.bad_lines import (
+from instance_agent.uploads.bad_rows import (
     KEPT_BYTES,
     KeptFile,
     KeptLine,

@@ -22,7 +22,7 @@ from instance_agent.engine.maintenance import Maintenance
 from instance_agent.errors import AgentError
 from instance_agent.schema.types import ColumnSchema, ColumnType, JsonValue, TableSchema
 from instance_agent.uploads import reading
-from instance_agent.uploads.bad_lines import read_kept
+from instance_agent.uploads.bad_rows import read_kept
 from instance_agent.uploads.builders import BuilderDied
 from instance_agent.uploads.ingest import Tally, Task, ingest
 from instance_agent.uploads.runs import Bounds
@@ -254,4 +254,4 @@ def test_a_failure_nobody_thought_of_is_told_in_words_and_logged_by_its_place(
     )
     logged = [json.loads(line) for line in (tmp_path / "logs" / "info.log").read_text().splitlines()]
     assert [(line["event"], line["error"]) for line in logged] == [("upload_failed", "ValueError")]
-    assert any("bad_lines.py" in place for place in logged[0]["places"])
+    assert any("bad_rows.py" in place for place in logged[0]["places"])
