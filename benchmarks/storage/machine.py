@@ -32,7 +32,7 @@ class Machine(msgspec.Struct, frozen=True):
 
 def look(folder: Path) -> Machine:
     """This machine, and the disk that `folder` is on."""
-    syncs = _sync_seconds(folder)
+    syncs = sync_seconds(folder, SYNCS)
     return Machine(
         cores=len(os.sched_getaffinity(0)),
         processor=platform.machine(),
@@ -55,11 +55,12 @@ def versions(libraries: list[str]) -> dict[str, str]:
     return found
 
 
-def _sync_seconds(folder: Path) -> list[float]:
+def sync_seconds(folder: Path, count: int) -> list[float]:
+    """How long the disk below `folder` takes for 4 KiB at the end of a file and fdatasync, so often."""
     path = folder / "sync-probe"
     seconds = []
     with path.open("wb", buffering=0) as file:
-        for _ in range(SYNCS):
+        for _ in range(count):
             started = time.perf_counter()
             file.write(os.urandom(SYNCED_BYTES))
             os.fdatasync(file.fileno())

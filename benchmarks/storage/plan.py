@@ -32,6 +32,7 @@ class Plan(msgspec.Struct, frozen=True):
     single_inserts: int = 300
     batches: int = 60
     deletes: int = 60
+    syncs: int = 50  # bare ones, before and after an engine's writes
     stream_rows: int = 1_000_000  # at most; a stream is never longer than the file that was loaded
     idle_seconds: float = 5.0
 
@@ -43,6 +44,7 @@ QUICK = Plan(
     single_inserts=3,
     batches=2,
     deletes=3,
+    syncs=3,
     stream_rows=2_000,
     idle_seconds=0.5,
 )

@@ -46,6 +46,8 @@ READING = """\
   are shown for peers alone. DuckDB has no full-text index that follows writes: it scans.
 - Writes are timed until they are durable and seen by the next question. *The first count after* shows what an engine
   leaves for the reader to do; ours indexes a new batch when it is first asked about.
+- A shared disk is sometimes ten times slower for a while. So a bare sync is measured before and after each engine's
+  writes, and where it took twice as long as beside ours, or half, no ratio is given: *the disk differed*.
 - Memory is what the process grew by from before it opened the database to after its last answer: resident, so mapped
   files count as far as they are in memory. The agent's is the proportional set size of all its processes, of which each
   loaded what it answered from.

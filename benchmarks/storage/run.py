@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from benchmarks.storage.invoices import Invoices, Questions, RawFile, questions,
 from benchmarks.storage.plan import Outcome, Phase, Plan, Task, merged
 
 ROOT = Path(__file__).resolve().parents[2]
+CODE_CHANGED = "The database's code changed during the run: the figures are of no single version."
 NO_QUESTIONS = Questions([], [], [], [])
 
 
@@ -35,10 +37,12 @@ class RunResult:
     sizes: list[SizeResult] = field(default_factory=list)
     idle: Outcome = field(default_factory=Outcome)
     left_out: dict[str, str] = field(default_factory=dict)  # engine's title -> why
+    code_changed: bool = False  # while it ran
 
     @property
     def problems(self) -> list[str]:
-        return [problem for size in self.sizes for problem in size.problems]
+        changed = [CODE_CHANGED] if self.code_changed else []
+        return [*changed, *(problem for size in self.sizes for problem in size.problems)]
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,14 @@ class Run:
 
     def carry_out(self, sizes: Sequence[int]) -> RunResult:
         """Everything, for each number of rows. An engine that fails is left out from there on, and named."""
-        result = RunResult()
+        result, code = RunResult(), code_digest(ROOT / "instance_agent")
         if OURS_HTTP in {kind.name for kind in self.kinds}:
             self.say("idle agent")
             idle = Task(OURS_HTTP, Phase.IDLE, str(self.folder / "idle"), "", 0, NO_QUESTIONS, self.plan)
             result.idle = self._carried_out(idle)
         for rows in sizes:
             result.sizes.append(self._size(rows))
+        result.code_changed = code_digest(ROOT / "instance_agent") != code
         return result
 
     def _size(self, rows: int) -> SizeResult:
@@ -109,6 +114,14 @@ class Run:
             said = done.stderr.decode(errors="replace").strip().splitlines()
             raise RuntimeError(said[-1] if said else f"ended with status {done.returncode}")
         return msgspec.json.decode(done.stdout.strip().splitlines()[-1], type=Outcome)
+
+
+def code_digest(folder: Path) -> str:
+    """The same for the same modules with the same text."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def disagreements(size: SizeResult) -> list[str]:

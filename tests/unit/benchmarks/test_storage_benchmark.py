@@ -18,7 +18,7 @@ from benchmarks.storage.engines import KINDS, OURS, OURS_HTTP
 from benchmarks.storage.goals import GOALS
 from benchmarks.storage.invoices import VENDORS, WORDS, Invoices, RawFile, questions, word, write_file
 from benchmarks.storage.plan import QUICK, Outcome, Phase, Task, merged
-from benchmarks.storage.run import Run, RunResult, SizeResult, disagreements
+from benchmarks.storage.run import CODE_CHANGED, Run, RunResult, SizeResult, code_digest, disagreements
 from benchmarks.storage.statistics import median, p99, percentile
 from benchmarks.storage.tables import amplification, comparison, goals, judged
 
@@ -146,6 +146,20 @@ def test_a_ratio_is_how_many_times_the_peer_takes() -> None:
     assert table["ingest of the gzip file, rows/s"] == ["-", "250,000", "125,000 (x 2.0)"]
 
 
+def test_writes_to_a_disk_that_was_slower_meanwhile_are_not_compared() -> None:
+    size = a_size(
+        vakka=Outcome(seconds={"delete": [0.002], "sync": [0.0010]}),
+        sqlite=Outcome(seconds={"delete": [0.006], "sync": [0.0015]}),
+        duckdb=Outcome(seconds={"delete": [0.006], "sync": [0.0040]}),
+    )
+    table = {row[0]: row[1:] for row in comparison(size)}
+    assert table["delete where vendor = x, durable, ms"] == [
+        "2.00 / 2.00",
+        "6.00 / 6.00 (the disk differed)",
+        "6.00 / 6.00 (x 3.0)",
+    ]
+
+
 def test_a_goal_tells_by_how_much_it_was_missed() -> None:
     size = a_size(
         vakka=Outcome(seconds={"delete": [0.004], "insert_one": [0.001]}, facts={"grown_bytes": 300_000_000}),
@@ -246,6 +260,17 @@ def test_a_peer_answers_as_the_rows_say(name: str, tmp_path: Path) -> None:
 def test_a_task_survives_its_way_to_another_process() -> None:
     task = Task(OURS_HTTP, Phase.OPEN, "folder", "file", 5, questions(Invoices(), 10, 2, 1), QUICK)
     assert msgspec.json.decode(msgspec.json.encode(task), type=Task) == task
+
+
+def test_a_run_over_changing_code_is_no_measurement(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("1")
+    before = code_digest(tmp_path)
+    assert code_digest(tmp_path) == before
+    module.write_text("2")
+    assert code_digest(tmp_path) != before
+    assert RunResult(code_changed=True).problems == [CODE_CHANGED]
+    assert RunResult().problems == []
 
 
 def test_goals_are_held_against_a_million_rows() -> None:
