@@ -74,7 +74,7 @@ class _StringEncoder(Encoder):
     def add(self, cells: Sequence[Any]) -> None:
         known = len(self._numbering)
         self._codes.append(self._numbering.number(cells, len(cells)))
-        self._characters += sum(map(len, islice(self._numbering, known, None)))
+        self._characters += sum(map(len, self._numbering.newest(len(self._numbering) - known)))
 
     def finish(self) -> tuple[SortedDictionary, Unsigned]:
         dictionary, places = self._sorted(list(islice(self._numbering, 1, None)))
@@ -129,7 +129,7 @@ class _TextEncoder(Encoder):
         lengths, codes = numbered_words(self._words, distinct)
         self._lengths.append(lengths)
         self._codes.append(codes)
-        self._characters += sum(map(len, islice(self._words, known, None)))
+        self._characters += sum(map(len, self._words.newest(len(self._words) - known)))
 
     def finish(self) -> tuple[SortedDictionary, Unsigned]:
         if not self._rows:

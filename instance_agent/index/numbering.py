@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,10 @@ class Numbering:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._numbers)
+
+    def newest(self, length: int) -> Iterator[Any]:
+        """The keys that came last, the last one first; costs what is asked for."""
+        return islice(reversed(self._numbers), length)
 
     def number(self, keys: Iterable[Hashable], length: int) -> Unsigned:
         """The numbers of `length` keys, new ones for those that weren't there."""
