@@ -51,7 +51,7 @@ class TableState:
 
     name: str
     schema: TableSchema
-    made_by_commit: int  # tells a table from a later one of the same name
+    made_by_commit: int  # tells a table from a later one of the same name; column changes and a new name keep it
     version: int  # the number of the commit that last changed it
     parts: tuple[Part, ...] = ()
 
@@ -122,12 +122,11 @@ class State:
             changed = self._with(_with_column_changed(old, operation, number), number)
             return changed._stale(operation.at) if operation.column in old.schema.columns else changed
         schema = parse_table(operation.new_name, render_table(old.schema))
-        made = replace(old, name=operation.new_name, schema=schema, made_by_commit=number, version=number)
+        made = replace(old, name=operation.new_name, schema=schema, version=number)
+        if isinstance(operation, CopyTable):
+            return self._put(replace(made, made_by_commit=number), operation.at)
         state = self._put(made, operation.at)
-        if isinstance(operation, RenameTable):
-            left = {name: table for name, table in state.tables.items() if name != operation.table}
-            return replace(state, tables=left)
-        return state
+        return replace(state, tables={name: table for name, table in state.tables.items() if name != operation.table})
 
     def _put(self, table: TableState, at: int) -> State:
         """With this table, in place of any of its name."""
@@ -226,4 +225,4 @@ def _with_column_changed(old: TableState, operation: PutColumn | DropColumn, num
             if name in columns:
                 constants[name] = value
             parts.append(replace(part, constants=constants, overlay=overlay))
-    return TableState(old.name, schema, number, number, tuple(parts))
+    return replace(old, schema=schema, version=number, parts=tuple(parts))

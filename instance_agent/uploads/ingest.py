@@ -21,7 +21,7 @@ from instance_agent.engine.operations import UploadProgress
 from instance_agent.engine.tables import TableView
 from instance_agent.engine.transaction import Transaction
 from instance_agent.errors import AgentError
-from instance_agent.schema.types import Row
+from instance_agent.schema.types import Row, TableSchema
 from instance_agent.uploads.bad_rows import unite_durably
 from instance_agent.uploads.builders import Builders
 from instance_agent.uploads.runs import BOUNDS, Bounds, BuiltRun, Job, RunBuilder
@@ -97,7 +97,7 @@ def ingest(database: Database, task: Task, listener: Listener) -> Tally:
         tally = replace(tally, kept=unite_durably(task.bad_lines, kept, task.bounds.kept_lines))
         listener.before_commit(tally)
         progress = UploadProgress(task.state.id, end_line, tally.stored, tally.failed, int(time.time()))
-        _commit(database, task.state, runs, progress)
+        _commit(database, task.state, table.schema, runs, progress)
     return tally
 
 
@@ -143,11 +143,16 @@ def _estimated_bytes(job: Job) -> int | None:
     return ceil(1.03 * packed_bytes * unpacked.position / unpacked.packed_position)
 
 
-def _commit(database: Database, state: UploadState, runs: Sequence[BuiltRun], progress: UploadProgress) -> None:
+def _commit(
+    database: Database, state: UploadState, schema: TableSchema, runs: Sequence[BuiltRun], progress: UploadProgress
+) -> None:
+    """schema: the one that the rows were checked against."""
     segments = list(chain.from_iterable(run.segments for run in runs))
 
     def store(transaction: Transaction) -> None:
         transaction.check_is_same(state.table, state.made_by_commit)
+        if transaction.table(state.table).schema != schema:
+            raise AgentError("table_changed", "The columns were changed meanwhile. Start again with the table as it is.")
         if segments:
             transaction.add_segments(state.table, state.made_by_commit, segments)
         for run in runs:

@@ -197,3 +197,12 @@ def test_a_file_that_can_not_be_united_leaves_what_there_was(tmp_path: Path) -> 
         unite_durably(united, [good, KeptFile(tmp_path / "gone", 1)])
     assert sorted(path.name for path in tmp_path.iterdir()) == before
     assert len(list(read_kept(united))) == 1
+
+
+def test_the_column_that_rows_lacked_can_be_added_and_they_be_sent_again(call: Caller) -> None:
+    upload_id, _ = upload(call, gzip.compress(b'{"n": 1, "colour": "red"}\n{"n": 2}\n'))
+    assert call("PUT", "/api/v1/schema/t/colour", {"type": "String", "nullable": True}).status_code == 200
+    start(call)  # which sweeps what belongs to tables that are gone
+    again, after = upload(call, gzip.compress(errors(call, upload_id, "?format=lines")))
+    assert (after["status"]["completedCount"], errors(call, again)) == (1, b"")
+    assert count(call) == 2
