@@ -152,7 +152,9 @@ def _commit(
     def store(transaction: Transaction) -> None:
         transaction.check_is_same(state.table, state.made_by_commit)
         if transaction.table(state.table).schema != schema:
-            raise AgentError("table_changed", "The columns were changed meanwhile. Start again with the table as it is.")
+            raise AgentError(
+                "table_changed", "The columns were changed meanwhile. Start again with the table as it is."
+            )
         if segments:
             transaction.add_segments(state.table, state.made_by_commit, segments)
         for run in runs:

@@ -255,3 +255,28 @@ def test_a_failure_nobody_thought_of_is_told_in_words_and_logged_by_its_place(
     logged = [json.loads(line) for line in (tmp_path / "logs" / "info.log").read_text().splitlines()]
     assert [(line["event"], line["error"]) for line in logged] == [("upload_failed", "ValueError")]
     assert any("bad_rows.py" in place for place in logged[0]["places"])
+
+
+class Meddler(Listener):
+    """Changes the table's columns when everything is ready for the commit."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._database = database
+
+    def before_commit(self, tally: Tally, /) -> None:
+        self._database.put_column("t", "more", ColumnSchema(ColumnType.INT, nullable=True), None)
+        super().before_commit(tally)
+
+
+@pytest.mark.parametrize("bounds", [Bounds(tail_rows=0), Bounds()])
+def test_rows_that_were_checked_against_other_columns_are_not_stored(database: Database, bounds: Bounds) -> None:
+    folder, state = database.data_dir.parent, state_for(database)
+    with opened(folder, gzip.compress(b'{"n": 1}\n')) as descriptor:
+        task = Task(state, descriptor, folder / "refused", bounds)
+        with pytest.raises(AgentError, match="columns were changed") as refused:
+            ingest(database, task, Meddler(database))
+        assert refused.value.code == "table_changed"
+        assert rows_of(database) == []
+        assert ingest(database, task, Listener()).stored == 1
+    assert rows_of(database) == [1]
