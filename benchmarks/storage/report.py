@@ -145,8 +145,8 @@ WHY_MISSED = """
 
 Where goals have been missed so far, and why:
 
-- Full text, and filter and order: the count takes a tenth of it. The rest is Python: parsing the question, and building ten
-  whole rows value by value. A query layer that works on segments directly is the next step.
+- Full text, and filter and order: the count takes a tenth of it. The rest is Python: parsing the question, and building
+  ten whole rows value by value. A query layer that works on segments directly is the next step.
 - Ingest: about 8 µs of one core for each row, half of it for numbering words and values in Python's dictionaries, a
   seventh for decoding JSON. Each builder unpacks the whole file by itself, which costs 0.4 µs per row and builder.
 - Delete: the condition is evaluated, then the mask of dead rows is copied, a byte for each row of the segment.
