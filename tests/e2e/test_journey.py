@@ -98,7 +98,7 @@ def check_deletion(product: Product, visitor: Visitor, environment: Environment)
     agents = product.children_named("agent serve")
     assert agents
     journeys.delete_environment(visitor, environment.page_url, "shop")
-    assert not any(agent.is_running() for agent in agents)
+    wait_until(lambda: not any(agent.is_running() for agent in agents), what="the end of its processes", seconds=10)
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{environment.url}/version", timeout=5)
     left = [path for kind in ("volumes", "instances", "uploads") for path in (product.data_dir / kind).iterdir()]
