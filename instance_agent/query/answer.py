@@ -9,12 +9,12 @@ from instance_agent.engine.tables import ReadView
 from instance_agent.query import grammar
 from instance_agent.query.deadline import Deadline
 from instance_agent.query.predict import predict
-from instance_agent.query.queries import Query, Search
+from instance_agent.query.queries import Predict, Search
 from instance_agent.query.scope import Scope
 from instance_agent.query.search import search
 from instance_agent.schema.types import JsonValue
 
-PARSERS: Mapping[str, Callable[[JsonValue], Query]] = MappingProxyType(
+PARSERS: Mapping[str, Callable[[JsonValue], Search | Predict]] = MappingProxyType(
     {"_search": grammar.parse_search, "_query": grammar.parse_query, "_predict": grammar.parse_predict}
 )
 """The endpoints that answer queries, by the last part of their path."""

@@ -24,6 +24,7 @@ from instance_agent.query.propositions import (
     Test,
 )
 from instance_agent.query.queries import Source, Table
+from instance_agent.query.refusals import unsupported
 from instance_agent.query.rowsets import RowSet, as_list, both, complement, either
 from instance_agent.query.scope import FieldName, Scope, column_of, linked_table
 from instance_agent.query.value_tests import ordered, rows_passing
@@ -59,6 +60,8 @@ def rows_satisfying(scope: Scope, table: TableView, proposition: Proposition) ->
             return complement(rows_satisfying(scope, table, proposition.part), everything(table))
         case Atomic():
             return rows_satisfying(scope, table, proposition.part)
+        case _:
+            raise unsupported("this operator is not supported by this version", "where")
 
 
 def _field(scope: Scope, table: TableView, condition: FieldTest) -> RowSet:

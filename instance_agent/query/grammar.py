@@ -21,15 +21,13 @@ from instance_agent.query.propositions import EVERYTHING, Proposition
 from instance_agent.query.queries import (
     Narrowed,
     Predict,
-    Projection,
-    Query,
     Search,
     Slice,
-    SortKey,
     Source,
     Table,
 )
 from instance_agent.query.refusals import invalid, shown, unsupported
+from instance_agent.query.scores import FieldValue, Name, Projection, SortKey
 from instance_agent.schema.types import JsonValue
 
 SEARCH_MEMBERS: Final = ("from", "where", "orderBy", "select", "offset", "limit")
@@ -59,7 +57,7 @@ def parse_predict(body: JsonValue) -> Predict:
         raise unsupported("'basedOn' is not supported by this version", "basedOn")
     return Predict(
         source=_source(members.get("from"), "from", 0),
-        target=_target(members.get("predict")),
+        targets=(_target(members.get("predict")),),
         where=_where(members),
         exclusive=_exclusiveness(members.get("exclusiveness")),
         select=_select(members.get("select")),
@@ -67,7 +65,7 @@ def parse_predict(body: JsonValue) -> Predict:
     )
 
 
-def parse_query(body: JsonValue) -> Query:
+def parse_query(body: JsonValue) -> Search | Predict:
     """The query of `POST _query`: what it asks shows in its members."""
     return parse_predict(body) if isinstance(body, dict) and "predict" in body else parse_search(body)
 
@@ -130,10 +128,10 @@ def _sort_key(json: JsonValue, place: str) -> SortKey:
     raise invalid(f'orderBy takes a column, {{"$asc": column}} or {{"$desc": column}}, not {shown(json)}', place)
 
 
-def _field_or_index(name: str, place: str) -> str:
+def _field_or_index(name: str, place: str) -> FieldValue:
     if name.startswith("$") and name != "$index":
         raise unsupported(f"this version doesn't order by {shown(name)}", place)
-    return name
+    return FieldValue(tuple(name.split(".")), place)
 
 
 def _select(json: JsonValue) -> tuple[Projection, ...] | None:
@@ -146,7 +144,7 @@ def _select(json: JsonValue) -> tuple[Projection, ...] | None:
 
 def _projections(json: JsonValue, place: str) -> tuple[Projection, ...]:
     if isinstance(json, str):
-        return (Projection(json, json, place),)
+        return (Projection(json, Name(json), place),)
     if not isinstance(json, dict):
         raise invalid(f"select takes names, not {shown(json)}", place)
     if any(key.startswith("$") for key in json):
@@ -155,7 +153,7 @@ def _projections(json: JsonValue, place: str) -> tuple[Projection, ...]:
     for alias, name in json.items():
         if not isinstance(name, str):
             raise unsupported("this version selects by name only", f"{place}.{alias}")
-        named.append(Projection(alias, name, f"{place}.{alias}"))
+        named.append(Projection(alias, Name(name), f"{place}.{alias}"))
     return tuple(named)
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from instance_agent.engine.tables import TableView
 from instance_agent.index.column import ColumnView
 from instance_agent.query.page import Hit
-from instance_agent.query.queries import SortKey
 from instance_agent.query.refusals import invalid, unsupported
 from instance_agent.query.scope import FieldName, column_of
+from instance_agent.query.scores import FieldValue, SortKey
 from instance_agent.schema.types import ColumnType, JsonValue
 
 
@@ -51,9 +51,9 @@ def sort_value(table: TableView, keys: tuple[SortKey, ...], row: int) -> Hit:
 
 
 def _value(table: TableView, key: SortKey, row: int) -> JsonValue:
-    if key.name == "$index":
+    if _name(key) == "$index":
         return int(table.positions[row])
-    column = table.column(key.name)
+    column = table.column(_name(key))
     code = int(column.codes[row])
     return column.values[code] if code >= 0 else None
 
@@ -62,14 +62,14 @@ def _comparable(
     table: TableView, rows: NDArray[np.uint32], key: SortKey
 ) -> tuple[NDArray[np.float64] | NDArray[np.int64], NDArray[np.bool_]]:
     """Numbers that compare as the rows' values do, equal for equal ones and 0 for absent ones; and which are absent."""
-    if key.name == "$index":
+    if _name(key) == "$index":
         return rows.astype(np.int64), np.zeros(len(rows), dtype=np.bool_)
-    if "." in key.name:
+    if "." in _name(key):
         raise unsupported("this version orders by the table's own columns", key.place)
-    column = column_of(table, key.name, FieldName((key.name,), key.place, "orderBy"))
+    column = column_of(table, _name(key), FieldName((_name(key),), key.place, "orderBy"))
     column_type = column.schema.type
     if column_type.is_array or column_type is ColumnType.JSON:
-        raise invalid(f"'{key.name}' of type {column_type.value} has no order", key.place)
+        raise invalid(f"'{_name(key)}' of type {column_type.value} has no order", key.place)
     codes = column.codes[rows]
     absent = np.asarray(codes < 0)
     if column_type in (ColumnType.INT, ColumnType.DECIMAL):
@@ -118,3 +118,9 @@ def _sortable(value: JsonValue) -> str | int:
     if not isinstance(value, str | int):
         raise TypeError("only strings, whole numbers and booleans are ranked")
     return value
+
+
+def _name(key: SortKey) -> str:
+    if not isinstance(key.score, FieldValue):
+        raise unsupported("this version orders by columns", key.place)
+    return ".".join(key.score.path)

@@ -26,7 +26,7 @@ from instance_agent.inference.overlaps import overlaps
 from instance_agent.query.evidence import Evidence, collect, split
 from instance_agent.query.filters import population
 from instance_agent.query.page import Page, check_size
-from instance_agent.query.prediction_hits import Prediction, hit_projector
+from instance_agent.query.prediction_hits import Prediction, hit_projector, path_of
 from instance_agent.query.queries import Predict
 from instance_agent.query.scope import FieldName, Scope
 from instance_agent.query.targets import Target, make_target
@@ -39,9 +39,9 @@ def predict(scope: Scope, query: Predict) -> Page:
     (not of the page) sum to 1. Raises 400 for what doesn't fit the schema, `query_timeout` when the deadline passes.
     """
     table, rows = population(scope, query.source)
-    field = FieldName(query.target, "predict", "predict")
+    field = FieldName(path_of(query), "predict", "predict")
     target = make_target(scope, table, rows, field)
-    about_evidence, about_target = split(query.where, query.target)
+    about_evidence, about_target = split(query.where, path_of(query))
     allowed = target.restricted(scope, table, about_target)
     evidence = collect(scope, table, about_evidence, target.learned)
     scope.deadline.check()

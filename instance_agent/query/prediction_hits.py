@@ -9,9 +9,10 @@ from instance_agent.inference import why
 from instance_agent.inference.classify import Distribution
 from instance_agent.query.evidence import Evidence
 from instance_agent.query.page import Hit
-from instance_agent.query.projection import value_reader
-from instance_agent.query.queries import Predict, Projection
+from instance_agent.query.projection import name_of, value_reader
+from instance_agent.query.queries import Predict
 from instance_agent.query.scope import FieldName, Scope
+from instance_agent.query.scores import Name, Projection
 from instance_agent.query.targets import OneValue, Target
 from instance_agent.schema.types import JsonValue
 
@@ -41,7 +42,7 @@ def hit_projector(scope: Scope, query: Predict, target: Target) -> Callable[[Pre
     """The function from a prediction to its hit; every name is checked before anything is computed. Raises 400."""
     select = query.select
     if select is None:
-        select = tuple(Projection(name, name, "select") for name in DEFAULT)
+        select = tuple(Projection(name, Name(name), "select") for name in DEFAULT)
     readers = [(one.key, _reader(scope, query, target, one)) for one in select]
 
     def project(prediction: Prediction) -> Hit:
@@ -52,7 +53,7 @@ def hit_projector(scope: Scope, query: Predict, target: Target) -> Callable[[Pre
 
 
 def _reader(scope: Scope, query: Predict, target: Target, projection: Projection) -> Reader:
-    field = ".".join(query.target)
+    field = ".".join(path_of(query))
 
     def has(prediction: Prediction) -> dict[str, JsonValue]:
         return {field: {"$has": target.candidates[prediction.candidate]}}
@@ -68,14 +69,14 @@ def _reader(scope: Scope, query: Predict, target: Target, projection: Projection
         "$why": lambda prediction: why.to_json(explain(prediction, has(prediction))),
     }
     linked = _linked_reader(scope, target, projection)
-    return linked or simple.get(projection.name) or _refuse(projection)
+    return linked or simple.get(name_of(projection)) or _refuse(projection)
 
 
 def _linked_reader(scope: Scope, target: Target, projection: Projection) -> Reader | None:
     """A column of the row that a link target predicts; it wins over `field` and `feature` of the same name."""
     if not isinstance(target, OneValue) or target.linked is None:
         return None
-    path = tuple(projection.name.split("."))
+    path = tuple(name_of(projection).split("."))
     if path[0] not in target.linked.table.schema.columns:
         return None
     rows = target.linked.first_rows
@@ -88,8 +89,8 @@ def _refuse(projection: Projection) -> Reader:
 
 
 def _named(projection: Projection) -> FieldName:
-    said_by = projection.place if projection.key == projection.name else ""
-    return FieldName(tuple(projection.name.split(".")), projection.place, said_by)
+    said_by = projection.place if projection.key == name_of(projection) else ""
+    return FieldName(tuple(name_of(projection).split(".")), projection.place, said_by)
 
 
 def explain(prediction: Prediction, proposition: dict[str, JsonValue]) -> why.Product:
@@ -102,3 +103,11 @@ def explain(prediction: Prediction, proposition: dict[str, JsonValue]) -> why.Pr
     return why.Product(
         (why.BaseP(float(distribution.base[at]), proposition), why.Product((normalizer,)), *lifts),
     )
+
+
+def path_of(query: Predict) -> tuple[str, ...]:
+    """The one path that is predicted."""
+    (target,) = query.targets
+    if not isinstance(target, tuple):
+        raise TypeError("the grammar makes one path")
+    return target

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from instance_agent.engine.tables import TableView
 from instance_agent.query.page import Hit
-from instance_agent.query.queries import Projection
 from instance_agent.query.refusals import unsupported
 from instance_agent.query.scope import FieldName, Scope, column_of, linked_table
+from instance_agent.query.scores import Name, Projection
 from instance_agent.schema.types import JsonValue
 
 Projector = Callable[[int], Hit]
@@ -33,11 +33,11 @@ def row_projector(scope: Scope, table: TableView, select: tuple[Projection, ...]
 
 
 def _reader(scope: Scope, table: TableView, projection: Projection) -> Callable[[int], JsonValue]:
-    if projection.name == "$index":
+    if name_of(projection) == "$index":
         return lambda row: int(table.positions[row])
-    if projection.name in LATER:
-        raise unsupported(f"{projection.name} of a row can't be selected in this version", projection.place)
-    path = tuple(projection.name.split("."))
+    if name_of(projection) in LATER:
+        raise unsupported(f"{name_of(projection)} of a row can't be selected in this version", projection.place)
+    path = tuple(name_of(projection).split("."))
     said_by = projection.place if projection.place.startswith("select") else ""
     return value_reader(scope, table, path, FieldName(path, projection.place, said_by))
 
@@ -70,3 +70,10 @@ def value_reader(scope: Scope, table: TableView, path: tuple[str, ...], field: F
         return None if value is None else follow(value)
 
     return read_through
+
+
+def name_of(projection: Projection) -> str:
+    """The name it shows. Raises 400 for what isn't shown by name."""
+    if not isinstance(projection.shows, Name):
+        raise unsupported("this version selects by name only", projection.place)
+    return projection.shows.name

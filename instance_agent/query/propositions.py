@@ -1,7 +1,8 @@
 """What a `where` can say, as a tree. `grammar` makes it from JSON; `filters` and `evidence` give it meaning.
 
-Operators that apply below a field (`{"price": {"$or": [...]}}`) are distributed over the field when parsed, so every
-leaf is one test of one field. Every leaf remembers its place in the request, for the error message.
+Sets of propositions (`relate`, `basedOn`, `$exists`, `of`) are here too. Operators that apply below a
+field (`{"price": {"$or": [...]}}`) are distributed over the field when parsed, so every leaf is one test of one field.
+Every leaf remembers its place in the request, for the error message.
 """
 
 from __future__ import annotations
@@ -95,7 +96,23 @@ class ComparePosition:
 
 
 PositionTest = Equals | ComparePosition | Mod
-Test = Equals | Is | JsonIs | Has | Match | StartsWith | Compare | Mod | Defined
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """`$hash` of a field: some of these tests hold for the stable hash of the value, each list of them all together."""
+
+    any_of: tuple[tuple[PositionTest, ...], ...]
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """`$numeric`: the number as a quantity: a filter for equality, evidence by closeness."""
+
+    value: int | float
+
+
+Test = Equals | Is | JsonIs | Has | Match | StartsWith | Compare | Mod | Defined | Hashed | Numeric
 
 
 @dataclass(frozen=True)
@@ -117,6 +134,48 @@ class IndexTest:
     """`$index`: one test of the row's 0-based position in its table."""
 
     test: PositionTest
+    place: str
+
+
+@dataclass(frozen=True)
+class RowHashTest:
+    """`$hash` on the row itself: one test of a stable hash of the row's position."""
+
+    test: PositionTest
+    place: str
+
+
+@dataclass(frozen=True)
+class Exists:
+    """`$exists`: as a filter every field is present; in `_relate` every feature of these fields, one condition each."""
+
+    paths: tuple[tuple[str, ...], ...]
+    place: str
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """`$knn` and `$nn`: rows similar to a proposition, as `_similarity` measures it."""
+
+    near: Proposition
+    count: int | None  # $knn: so many rows; None for $nn
+    threshold: float | None  # $nn: similarity at least this; None for any above that of no match
+    place: str
+
+
+@dataclass(frozen=True)
+class On:
+    """`$on`: `part` considered among the rows that satisfy `condition`; as a filter both."""
+
+    part: Proposition
+    condition: Proposition
+
+
+@dataclass(frozen=True)
+class Context:
+    """`$context`: the part speaks about the row of `from`, not about the hit."""
+
+    part: Proposition
     place: str
 
 
@@ -148,31 +207,59 @@ class Atomic:
     part: Proposition
 
 
-Proposition = FieldTest | IndexTest | All | Any | Not | Atomic
+Proposition = FieldTest | IndexTest | RowHashTest | Exists | Nearest | On | Context | All | Any | Not | Atomic
 
 EVERYTHING = All(())
 
 
-def fields_of(proposition: Proposition) -> frozenset[tuple[str, ...]]:
+@dataclass(frozen=True)
+class FeaturesOf:
+    """In a set of propositions: every feature of a field, or of a linked table's row for a link."""
+
+    path: tuple[str, ...]
+    place: str
+
+
+PropositionSet = tuple[FeaturesOf | Proposition, ...]
+"""A union: fields with all their features, and propositions, each standing for its individual conjuncts."""
+
+
+def fields_of(proposition: Proposition) -> frozenset[tuple[str, ...]]:  # noqa: PLR0911 - one line per node
     """The paths the proposition speaks about; `$index` counts as the path ("$index",)."""
     match proposition:
         case FieldTest():
             return frozenset({proposition.path})
-        case IndexTest():
+        case IndexTest() | RowHashTest():
             return frozenset({("$index",)})
+        case Exists():
+            return frozenset(proposition.paths)
+        case Nearest():
+            return fields_of(proposition.near)
+        case On():
+            return fields_of(proposition.part) | fields_of(proposition.condition)
         case All() | Any():
             return frozenset[tuple[str, ...]]().union(*(fields_of(part) for part in proposition.parts))
-        case Not() | Atomic():
+        case Not() | Atomic() | Context():
             return fields_of(proposition.part)
 
 
-def to_json(proposition: Proposition) -> dict[str, JsonValue]:
+def to_json(proposition: Proposition) -> dict[str, JsonValue]:  # noqa: PLR0911 - one line per node
     """The proposition as a request could write it."""
     match proposition:
         case FieldTest():
             return {proposition.field: _test_json(proposition.test)}
         case IndexTest():
             return {"$index": _test_json(proposition.test)}
+        case RowHashTest():
+            return {"$hash": _test_json(proposition.test)}
+        case Exists():
+            return {"$exists": [".".join(path) for path in proposition.paths]}
+        case Nearest():
+            return _nearest_json(proposition)
+        case On():
+            return {"$on": [to_json(proposition.part), to_json(proposition.condition)]}
+        case Context():
+            return {"$context": to_json(proposition.part)}
         case All():
             return {"$and": [to_json(part) for part in proposition.parts]}
         case Any():
@@ -181,6 +268,13 @@ def to_json(proposition: Proposition) -> dict[str, JsonValue]:
             return {"$not": to_json(proposition.part)}
         case Atomic():
             return {"$atomic": to_json(proposition.part)}
+
+
+def _nearest_json(nearest: Nearest) -> dict[str, JsonValue]:
+    near: JsonValue = [to_json(nearest.near)]
+    if nearest.count is not None:
+        return {"$knn": {"k": nearest.count, "near": near}}
+    return {"$nn": {"near": near} if nearest.threshold is None else {"near": near, "threshold": nearest.threshold}}
 
 
 def _test_json(test: Test | PositionTest) -> JsonValue:
@@ -204,4 +298,9 @@ def _test_json(test: Test | PositionTest) -> JsonValue:
             simple = {"$mod": [test.divisor, test.remainder]}
         case Defined():
             simple = {"$defined": test.present}
+        case Numeric():
+            simple = {"$numeric": test.value}
+        case Hashed():
+            every: list[JsonValue] = [{"$and": [_test_json(one) for one in tests]} for tests in test.any_of]
+            simple = {"$hash": {"$or": every}}
     return simple

@@ -60,6 +60,8 @@ def rows_passing(column: ColumnView, test: Test, field: FieldName) -> RowSet:  #
             return _comparing(column, test, field)
         case Mod():
             return _leaving(column, test, field)
+        case _:
+            raise invalid("this operator is not supported by this version", field.place)
 
 
 def tokens_of(column: ColumnView, text: JsonValue, field: FieldName) -> list[str]:
