@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -49,6 +49,8 @@ class TableView:
         shares = previous is not None and self._shares_with(previous)
         self._shared: dict[str, SharedColumn] = previous._shared if previous is not None and shares else {}
         self._columns: dict[str, ColumnView] = {}
+        self.derived: dict[Hashable, object] = {}
+        """What queries have worked out from this table as it is, to be used again; goes when the view does."""
 
     @cached_property
     def live(self) -> NDArray[np.bool_] | None:

@@ -83,6 +83,19 @@ class ColumnView:
         """Per row the place of its whole value in `values`, -1 for null."""
         return self._whole[1]
 
+    def code_of(self, value: Value) -> int:
+        """The place of a whole value in `values`, -1 when it isn't there."""
+        return self._whole[2].find(value)
+
+    def feature_code_of(self, feature: FeatureValue) -> int:
+        """The place of a feature in `features`, -1 when it isn't there."""
+        return self._split[2].find(feature) if self._splits else self._whole[2].find(feature)
+
+    @property
+    def splits(self) -> bool:
+        """May a value have several features? True for Text and arrays."""
+        return self._splits
+
     @property
     def values(self) -> Sequence[Value]:
         """The distinct whole values, in no order to rely on; no row may have some of them any more."""
@@ -146,7 +159,7 @@ class ColumnView:
         return self._analyzer(text)
 
     @cached_property
-    def _whole(self) -> tuple[Sequence[Value], NDArray[np.int32]]:
+    def _whole(self) -> tuple[Sequence[Value], NDArray[np.int32], Extension]:
         numbering = self._shared.values
         values, tail_codes = numbering.fixed_values(), np.empty(0, np.int32)
         if self._tail is not None:
@@ -160,7 +173,7 @@ class ColumnView:
                 codes[part.patch.rows + np.uint32(part.start)] = renumbered(part.patch.column.codes, numbers)
             if part.dead is not None:
                 codes[part.start : part.end][part.dead] = -1
-        return extension.values, sealed(codes)
+        return extension.values, sealed(codes), extension
 
     @cached_property
     def _lists(self) -> Lists:
@@ -171,7 +184,7 @@ class ColumnView:
         return sealed(offsets), sealed(self.codes[self.codes >= 0])
 
     @cached_property
-    def _split(self) -> tuple[Sequence[FeatureValue], Lists]:
+    def _split(self) -> tuple[Sequence[FeatureValue], Lists, Extension]:
         """The features where values have several, and the lists of them."""
         numbering = self._shared.features
         features, pieces = numbering.fixed_values(), [self._shared.lists]
@@ -190,7 +203,7 @@ class ColumnView:
             if part.dead is not None:
                 dead = (np.flatnonzero(part.dead) + part.start).astype(np.uint32)
                 lists = with_lists_replaced(lists, dead, no_lists(len(dead)))
-        return extension.values, lists
+        return extension.values, lists, extension
 
     def _finder(self, numbering: Numbering, *, whole: bool) -> Callable[[Value], int]:
         """The function that finds a value's (or feature's) number in what the view's parts have in common."""

@@ -140,6 +140,11 @@ class Extension:
         """All values so far, by number."""
         return Joined(self._values, self._others) if self._others else self._values
 
+    def find(self, value: Value) -> int:
+        """The number of a value, -1 when it has none."""
+        found = self._find(value)
+        return found if 0 <= found < len(self._values) else self._numbers.get(key_of(value), -1)
+
     def add(self, more: Sequence[Value]) -> NDArray[np.int32]:
         """The numbers of these values, new ones where they aren't known."""
         return np.fromiter(map(self._number, more), np.int32, len(more))

@@ -202,7 +202,6 @@ def test_selectable_names() -> None:
         ({}, "'predict' is required"),
         ({"predict": ["vendor"]}, "predicts one field"),
         ({"predict": "vendor", "where": {"$or": [{"vendor": "Rail"}, {"amount": 1}]}}, "'vendor' is predicted"),
-        ({"predict": "labels", "where": {"labels": "food"}}, "not supported"),
         ({"predict": "vendor", "exclusiveness": 1}, "'exclusiveness' is true or false"),
         ({"predict": "vendor", "goal": {}}, "not supported"),
     ],
