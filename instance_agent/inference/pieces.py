@@ -1,0 +1,72 @@
+"""What each given thing was seen with: its counts among the rows learned from, without those left out."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instance_agent.inference.evidence import ClassCounts, FeatureCounts
+from instance_agent.inference.problem import Column, Numbers, Problem, Rows
+
+
+class Counting:
+    """The counts of one problem, each less the rows left out. All of them are whole numbers, exact."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+
+    @cached_property
+    def _left_out(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row and class of each entry that is left out."""
+        problem = self._problem
+        rows = problem.without.astype(np.int64)
+        if problem.target_codes is not None:
+            classes = problem.target_codes[rows].astype(np.int64)
+            return rows[classes >= 0], classes[classes >= 0]
+        if problem.entries is None:
+            raise ValueError("a problem has target codes or entries")
+        inside = np.isin(problem.entries.rows, problem.without)
+        return problem.entries.rows[inside].astype(np.int64), problem.entries.classes[inside].astype(np.int64)
+
+    @cached_property
+    def _rows_out(self) -> Rows:
+        """The rows learned from that are left out, increasing."""
+        return np.unique(self._left_out[0]).astype(np.uint32)
+
+    @cached_property
+    def target(self) -> ClassCounts:
+        """What is known without evidence."""
+        problem = self._problem
+        class_rows = problem.class_rows - self._in_left_out(None, None)
+        rows = float(len(problem.learned) - len(self._rows_out))
+        return ClassCounts(rows, class_rows, problem.target_codes is not None)
+
+    def feature(self, column: Column, code: int) -> FeatureCounts:
+        """What is known of one feature. Its total is 0 where no row learned from has it."""
+        counts, total = column.class_counts(code), column.learned_with(code)
+        exposure, all_exposure = self._exposure(column)
+        if len(self._rows_out):
+            having = np.isin(self._rows_out, column.rows_with(code))
+            counts = counts - self._in_left_out(having, None)
+            total -= float(having.sum())
+        return FeatureCounts(total, counts, exposure, all_exposure)
+
+    def _exposure(self, column: Column) -> tuple[Numbers, float]:
+        if not column.is_text:
+            return self.target.class_rows, self.target.rows
+        tokens = np.diff(column.offsets[np.stack([self._rows_out, self._rows_out + 1])], axis=0)[0]
+        return column.token_exposure - self._in_left_out(None, tokens), column.token_total - float(tokens.sum())
+
+    def _in_left_out(self, having: NDArray[np.bool_] | None, weights: NDArray[np.int64] | None) -> Numbers:
+        """Per class, the entries left out; of `having` rows alone, each counted by its row's weight, if given."""
+        rows, classes = self._left_out
+        size = len(self._problem.class_rows)
+        if not len(rows):
+            return np.zeros(size)
+        place = np.searchsorted(self._rows_out, rows)
+        amounts = np.ones(len(rows)) if weights is None else weights[place].astype(np.float64)
+        if having is not None:
+            amounts = amounts * having[place]
+        return np.asarray(np.bincount(classes, amounts, size), dtype=np.float64)
