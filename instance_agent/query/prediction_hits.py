@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from instance_agent.inference import why
-from instance_agent.inference.classify import Distribution
-from instance_agent.query.evidence import Evidence
+from instance_agent.query.inferring import Inference
 from instance_agent.query.page import Hit
 from instance_agent.query.projection import name_of, value_reader
 from instance_agent.query.queries import Predict
 from instance_agent.query.scope import FieldName, Scope
 from instance_agent.query.scores import Name, Projection
-from instance_agent.query.targets import OneValue, Target
+from instance_agent.query.targets import Target
 from instance_agent.schema.types import JsonValue
 
 DEFAULT = ("$p", "field", "feature")
@@ -24,15 +23,18 @@ class Prediction:
     """One candidate and everything said about it."""
 
     candidate: int  # its place among the target's candidates
-    place: int  # its place in the distribution, which covers the allowed candidates only
-    evidence: tuple[Evidence, ...]  # one per row of the distribution's lifts
-    distribution: Distribution
-    prior: float  # its probability without evidence
+    place: int  # its place among the allowed ones
+    inference: Inference
 
     @property
     def probability(self) -> float:
         """In [0, 1]."""
-        return float(self.distribution.probabilities[self.place])
+        return float(self.inference.probabilities[self.place])
+
+    @property
+    def prior(self) -> float:
+        """Its probability without evidence."""
+        return float(self.inference.priors[self.place])
 
 
 Reader = Callable[[Prediction], JsonValue]
@@ -66,7 +68,7 @@ def _reader(scope: Scope, query: Predict, target: Target, projection: Projection
         "feature": lambda prediction: target.candidates[prediction.candidate],
         "field": lambda _: field,
         "$proposition": has,
-        "$why": lambda prediction: why.to_json(explain(prediction, has(prediction))),
+        "$why": lambda prediction: why.to_json(prediction.inference.explain(prediction.place)),
     }
     linked = _linked_reader(scope, target, projection)
     return linked or simple.get(name_of(projection)) or _refuse(projection)
@@ -74,14 +76,14 @@ def _reader(scope: Scope, query: Predict, target: Target, projection: Projection
 
 def _linked_reader(scope: Scope, target: Target, projection: Projection) -> Reader | None:
     """A column of the row that a link target predicts; it wins over `field` and `feature` of the same name."""
-    if not isinstance(target, OneValue) or target.linked is None:
+    if target.linked is None:
         return None
     path = tuple(name_of(projection).split("."))
     if path[0] not in target.linked.table.schema.columns:
         return None
     rows = target.linked.first_rows
     read = value_reader(scope, target.linked.table, path, _named(projection))
-    return lambda prediction: read(rows[prediction.candidate])
+    return lambda prediction: read(int(rows[prediction.candidate]))
 
 
 def _refuse(projection: Projection) -> Reader:
@@ -91,18 +93,6 @@ def _refuse(projection: Projection) -> Reader:
 def _named(projection: Projection) -> FieldName:
     said_by = projection.place if projection.key == name_of(projection) else ""
     return FieldName(tuple(name_of(projection).split(".")), projection.place, said_by)
-
-
-def explain(prediction: Prediction, proposition: dict[str, JsonValue]) -> why.Product:
-    """The product that the probability is: base rate, normaliser, one lift per piece of evidence."""
-    distribution, at = prediction.distribution, prediction.place
-    normalizer = why.Norm(distribution.normalizer.name, float(distribution.normalizer.values[at]))
-    lifts = (
-        why.Lift(float(distribution.lifts[row, at]), piece.proposition) for row, piece in enumerate(prediction.evidence)
-    )
-    return why.Product(
-        (why.BaseP(float(distribution.base[at]), proposition), why.Product((normalizer,)), *lifts),
-    )
 
 
 def path_of(query: Predict) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import overload
 
@@ -66,6 +66,7 @@ class OneValue:
     population: NDArray[np.bool_] | None  # None: every row
     linked: LinkedRows | None
     partition: bool = True
+    kept: dict[Hashable, object] = field(default_factory=dict, compare=False)  # what was worked out from it
 
     @cached_property
     def learned(self) -> NDArray[np.bool_]:
@@ -118,6 +119,7 @@ class ManyFeatures:
     population: NDArray[np.bool_] | None
     linked: LinkedRows | None
     partition: bool = False
+    kept: dict[Hashable, object] = field(default_factory=dict, compare=False)  # what was worked out from it
 
     @cached_property
     def learned(self) -> NDArray[np.bool_]:
@@ -158,19 +160,19 @@ class ManyFeatures:
 Target = OneValue | ManyFeatures
 
 
-def make_target(scope: Scope, table: TableView, population: RowSet, field: FieldName) -> Target:
+def make_target(scope: Scope, table: TableView, population: RowSet, field_name: FieldName) -> Target:
     """The target at the field's path, learned from these rows. Raises `field 'x' not found`.
 
     Candidates come in order of first appearance in the population, those of a link in the order of the linked rows.
     What belongs to the whole table is kept with its view.
     """
     if size_of(population) < table.live_count:
-        return _made(scope, table, as_mask(population, table.row_count), field)
-    found = table.derived.get(("target", field.path))
+        return _made(scope, table, as_mask(population, table.row_count), field_name)
+    found = table.derived.get(("target", field_name.path))
     if isinstance(found, OneValue | ManyFeatures) and _still_true(scope, found):
         return found
-    made = _made(scope, table, None, field)
-    table.derived[("target", field.path)] = made
+    made = _made(scope, table, None, field_name)
+    table.derived[("target", field_name.path)] = made
     return made
 
 

@@ -69,7 +69,7 @@ def test_an_answer_too_large_for_memory_is_refused(
 
 def test_more_evidence_than_memory_should_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "MOST_ROWS_HELD", 0)
-    monkeypatch.setattr(evidence, "PIECES_OF_ALL_ROWS", 2)
+    monkeypatch.setattr(evidence, "CONDITIONS_OF_ALL_ROWS", 2)
     bounds = [{"price": {"$gte": bound / 100}} for bound in range(5)]
     error = refused("_predict", from_="products", predict="organic", where={"$and": bounds})
     assert (error.code, error.status) == ("query_invalid", 400)
