@@ -6,6 +6,7 @@ A deleted row looks like a row of nulls. Row numbers are the table's: part after
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -62,6 +63,29 @@ class SharedColumn:
         return joined_lists(pieces)
 
 
+@dataclass(frozen=True)
+class _Names:
+    """The numbers that one view gives to values (or features): those of its parts, and of what was replaced."""
+
+    extension: Extension
+    of_tail: NDArray[np.int32] | None  # per value of the tail; None: they keep their own
+    of_patches: list[NDArray[np.int32] | None]  # per overlaid part, per value of its patch
+
+    @classmethod
+    def of(
+        cls,
+        numbering: Numbering,
+        tail: Sequence[Value] | None,
+        patches: Sequence[Sequence[Value] | None],
+        find: Callable[[Value], int],
+    ) -> _Names:
+        values, of_tail = numbering.fixed_values(), None
+        if tail is not None:
+            values, of_tail = numbering.grown(tail)
+        extension = Extension(values, find)
+        return cls(extension, of_tail, [None if patch is None else extension.add(patch) for patch in patches])
+
+
 class ColumnView:
     """One column of one commit. Immutable: whatever is written meanwhile, it answers the same."""
 
@@ -81,15 +105,15 @@ class ColumnView:
     @property
     def codes(self) -> NDArray[np.int32]:
         """Per row the place of its whole value in `values`, -1 for null."""
-        return self._whole[1]
+        return self._codes
 
     def code_of(self, value: Value) -> int:
         """The place of a whole value in `values`, -1 when it isn't there."""
-        return self._whole[2].find(value)
+        return self._value_names.extension.find(value)
 
     def feature_code_of(self, feature: FeatureValue) -> int:
         """The place of a feature in `features`, -1 when it isn't there."""
-        return self._split[2].find(feature) if self._splits else self._whole[2].find(feature)
+        return self._feature_names.extension.find(feature) if self._splits else self.code_of(feature)
 
     @property
     def splits(self) -> bool:
@@ -99,7 +123,7 @@ class ColumnView:
     @property
     def values(self) -> Sequence[Value]:
         """The distinct whole values, in no order to rely on; no row may have some of them any more."""
-        return self._whole[0]
+        return self._value_names.extension.values
 
     @cached_property
     def present(self) -> NDArray[np.bool_]:
@@ -134,7 +158,7 @@ class ColumnView:
     @property
     def features(self) -> Sequence[FeatureValue]:
         """The distinct features, in no order to rely on: values, the tokens of a Text, an array's elements."""
-        return self._split[0] if self._splits else self.values
+        return self._feature_names.extension.values if self._splits else self.values
 
     @property
     def feature_offsets(self) -> NDArray[np.int64]:
@@ -159,51 +183,55 @@ class ColumnView:
         return self._analyzer(text)
 
     @cached_property
-    def _whole(self) -> tuple[Sequence[Value], NDArray[np.int32], Extension]:
+    def _value_names(self) -> _Names:
         numbering = self._shared.values
-        values, tail_codes = numbering.fixed_values(), np.empty(0, np.int32)
-        if self._tail is not None:
-            values, numbers = numbering.grown(self._tail.column.values)
-            tail_codes = renumbered(self._tail.column.codes, numbers)
-        codes = joined([self._shared.codes, tail_codes], np.int32, writable=bool(self._overlaid))
-        extension = Extension(values, self._finder(numbering, whole=True))
-        for part in self._overlaid:
+        tail = None if self._tail is None else self._tail.column.values
+        patches = [None if part.patch is None else part.patch.column.values for part in self._overlaid]
+        return _Names.of(numbering, tail, patches, self._finder(numbering, whole=True))
+
+    @cached_property
+    def _codes(self) -> NDArray[np.int32]:
+        names = self._value_names
+        tail = [] if self._tail is None else [renumbered(self._tail.column.codes, names.of_tail)]
+        codes = joined([self._shared.codes, *tail], np.int32, writable=bool(self._overlaid))
+        for part, numbers in zip(self._overlaid, names.of_patches, strict=True):
             if part.patch is not None:
-                numbers = extension.add(part.patch.column.values)
                 codes[part.patch.rows + np.uint32(part.start)] = renumbered(part.patch.column.codes, numbers)
             if part.dead is not None:
                 codes[part.start : part.end][part.dead] = -1
-        return extension.values, sealed(codes), extension
+        return sealed(codes)
 
     @cached_property
     def _lists(self) -> Lists:
         if self._splits:
-            return self._split[1]
+            return self._split_lists()
         offsets: NDArray[np.int64] = np.zeros(self.row_count + 1, np.int64)
         np.cumsum(self.codes >= 0, out=offsets[1:])
         return sealed(offsets), sealed(self.codes[self.codes >= 0])
 
     @cached_property
-    def _split(self) -> tuple[Sequence[FeatureValue], Lists, Extension]:
-        """The features where values have several, and the lists of them."""
+    def _feature_names(self) -> _Names:
+        """Where values have several features."""
         numbering = self._shared.features
-        features, pieces = numbering.fixed_values(), [self._shared.lists]
+        tail = None if self._tail is None else self._tail.column.features
+        patches = [None if part.patch is None else part.patch.column.features for part in self._overlaid]
+        return _Names.of(numbering, tail, patches, self._finder(numbering, whole=False))
+
+    def _split_lists(self) -> Lists:
+        names, pieces = self._feature_names, [self._shared.lists]
         if self._tail is not None and self._tail.column.lists is not None:
-            features, numbers = numbering.grown(self._tail.column.features)
             offsets, codes = self._tail.column.lists
-            pieces.append((offsets, renumbered(codes, numbers)))
+            pieces.append((offsets, renumbered(codes, names.of_tail)))
         lists = joined_lists(pieces)
-        extension = Extension(features, self._finder(numbering, whole=False))
-        for part in self._overlaid:
+        for part, numbers in zip(self._overlaid, names.of_patches, strict=True):
             if part.patch is not None and part.patch.column.lists is not None:
-                numbers = extension.add(part.patch.column.features)
                 offsets, codes = part.patch.column.lists
                 rows = part.patch.rows + np.uint32(part.start)
                 lists = with_lists_replaced(lists, rows, (offsets, renumbered(codes, numbers)))
             if part.dead is not None:
                 dead = (np.flatnonzero(part.dead) + part.start).astype(np.uint32)
                 lists = with_lists_replaced(lists, dead, no_lists(len(dead)))
-        return extension.values, lists, extension
+        return lists
 
     def _finder(self, numbering: Numbering, *, whole: bool) -> Callable[[Value], int]:
         """The function that finds a value's (or feature's) number in what the view's parts have in common."""
