@@ -85,8 +85,10 @@ class Overlay:
         return Overlay(dead if dead is not None and dead.any() else None, patches, self.stale_since)
 
     def dead_rows(self, row_count: int) -> Mask:
-        """The mask of all rows."""
+        """The mask of all rows; the same array as long as nothing is deleted and no row is added."""
         known = np.empty(0, np.bool_) if self.dead is None else self.dead
+        if len(known) == row_count:
+            return known
         return np.pad(known, (0, row_count - len(known)))
 
     @property

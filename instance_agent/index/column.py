@@ -28,6 +28,7 @@ class SharedColumn:
     def __init__(self, fixed: Sequence[PartColumn]) -> None:
         """fixed: all parts but the last where that is one in memory."""
         self._fixed = fixed
+        self._lists: dict[int, tuple[NDArray[np.bool_] | None, Lists]] = {}
 
     @cached_property
     def values(self) -> Numbering:
@@ -52,15 +53,25 @@ class SharedColumn:
     def numbers(self) -> NDArray[np.float64]:
         return joined([part.numbers for part in self._fixed if part.numbers is not None], np.float64)
 
+    def lists_of(self, at: int, part: PlacedPart) -> Lists:
+        """The features of one fixed part, without those of dead rows, for columns where values have several.
+
+        Kept as long as no more of its rows are deleted. Features of patched rows are those that were written.
+        """
+        known = self._lists.get(at)
+        if known is not None and known[0] is part.dead:
+            return known[1]
+        lists = _without_dead(self._written_lists[at], part)
+        self._lists[at] = (part.dead, lists)
+        return lists
+
     @cached_property
-    def lists(self) -> Lists:
-        """The features of the fixed parts as they were written, for columns where values have several."""
+    def _written_lists(self) -> list[Lists]:
         pieces: list[Lists] = []
         for part, numbers in zip(self._fixed, self.features.maps, strict=True):
-            if part.lists is not None:
-                offsets, codes = part.lists
-                pieces.append((offsets, renumbered(codes, numbers)))
-        return joined_lists(pieces)
+            offsets, codes = part.lists if part.lists is not None else no_lists(part.row_count)
+            pieces.append((offsets, renumbered(codes, numbers)))
+        return pieces
 
 
 @dataclass(frozen=True)
@@ -218,20 +229,23 @@ class ColumnView:
         return _Names.of(numbering, tail, patches, self._finder(numbering, whole=False))
 
     def _split_lists(self) -> Lists:
-        names, pieces = self._feature_names, [self._shared.lists]
-        if self._tail is not None and self._tail.column.lists is not None:
-            offsets, codes = self._tail.column.lists
-            pieces.append((offsets, renumbered(codes, names.of_tail)))
-        lists = joined_lists(pieces)
-        for part, numbers in zip(self._overlaid, names.of_patches, strict=True):
+        names = self._feature_names
+        patched = dict(zip(map(id, self._overlaid), names.of_patches, strict=True))
+        pieces = []
+        for at, part in enumerate(self._parts):
+            lists = self._tail_lists(part) if part is self._tail else self._shared.lists_of(at, part)
             if part.patch is not None and part.patch.column.lists is not None:
                 offsets, codes = part.patch.column.lists
-                rows = part.patch.rows + np.uint32(part.start)
-                lists = with_lists_replaced(lists, rows, (offsets, renumbered(codes, numbers)))
-            if part.dead is not None:
-                dead = (np.flatnonzero(part.dead) + part.start).astype(np.uint32)
-                lists = with_lists_replaced(lists, dead, no_lists(len(dead)))
-        return lists
+                lists = with_lists_replaced(lists, part.patch.rows, (offsets, renumbered(codes, patched[id(part)])))
+                lists = _without_dead(lists, part)
+            pieces.append(lists)
+        return joined_lists(pieces)
+
+    def _tail_lists(self, part: PlacedPart) -> Lists:
+        if part.column.lists is None:
+            return no_lists(part.column.row_count)
+        offsets, codes = part.column.lists
+        return _without_dead((offsets, renumbered(codes, self._feature_names.of_tail)), part)
 
     def _finder(self, numbering: Numbering, *, whole: bool) -> Callable[[Value], int]:
         """The function that finds a value's (or feature's) number in what the view's parts have in common."""
@@ -275,6 +289,13 @@ def joined_lists(pieces: Sequence[Lists]) -> Lists:
 def no_lists(row_count: int) -> Lists:
     """Rows without features."""
     return np.zeros(row_count + 1, np.int64), np.empty(0, np.int32)
+
+
+def _without_dead(lists: Lists, part: PlacedPart) -> Lists:
+    if part.dead is None:
+        return lists
+    dead = np.flatnonzero(part.dead).astype(np.uint32)
+    return with_lists_replaced(lists, dead, no_lists(len(dead)))
 
 
 def with_lists_replaced(lists: Lists, rows: Rows, replacement: Lists) -> Lists:
