@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -83,29 +83,47 @@ class TableView:
 
     def row(self, number: int) -> Row:
         """Row `number` without its nulls, keys alphabetical; {} for a dead one. Raises IndexError, DamagedSegment."""
-        if not 0 <= number < self.row_count:
-            raise IndexError(number)
-        at = bisect_right(self._starts, number) - 1
-        local = number - self._starts[at]
-        dead = self.state.parts[at].overlay.dead
-        if dead is not None and local < len(dead) and dead[local]:
-            return {}
-        cells = ((name, self._cell(at, name, local)) for name in self.schema.columns)
-        return {name: cell for name, cell in cells if cell is not None}
+        return self.rows((number,))[0]
 
-    def _cell(self, at: int, name: str, row: int) -> JsonValue:
+    def rows(self, numbers: Sequence[int]) -> list[Row]:
+        """These rows, each as `row` gives it. Raises IndexError, DamagedSegment."""
+        places = self._places(numbers)
+        columns = [(name, self._cells(name, places)) for name in self.schema.columns]
+        return [{name: cells[at] for name, cells in columns if cells[at] is not None} for at in range(len(numbers))]
+
+    def cells(self, name: str, numbers: Sequence[int]) -> list[JsonValue]:
+        """The values of one column in these rows, None for null and in dead rows; touches no other row.
+
+        Raises FieldNotFound, IndexError, DamagedSegment.
+        """
+        if name not in self.schema.columns:
+            raise FieldNotFound(name)
+        return self._cells(name, self._places(numbers))
+
+    def _places(self, numbers: Sequence[int]) -> list[tuple[int, int]]:
+        """For each row the place of its part, and its number there."""
+        if numbers and not 0 <= min(numbers) <= max(numbers) < self.row_count:
+            raise IndexError(numbers)
+        ats = [bisect_right(self._starts, number) - 1 for number in numbers]
+        return [(at, number - self._starts[at]) for at, number in zip(ats, numbers, strict=True)]
+
+    def _cells(self, name: str, places: list[tuple[int, int]]) -> list[JsonValue]:
+        read = {at: self._reader(at, name) for at in {at for at, _ in places}}
+        return [read[at](row) for at, row in places]
+
+    def _reader(self, at: int, name: str) -> Callable[[int], JsonValue]:
+        """The function from a row of one part to its value."""
         part = self.state.parts[at]
-        patch = part.overlay.patches.get(name)
-        if patch is not None:
-            place = int(np.searchsorted(patch.rows, row))
-            if place < len(patch.rows) and patch.rows[place] == row:
-                cell: JsonValue = patch.cells[place]
-                return cell
+        read: Callable[[int], JsonValue]
         if isinstance(part, MemoryPart):
-            return part.rows.columns[name][row]
-        if name in part.constants:
-            return part.constants[name]
-        return self._segment(at).column(name).value_at(row)
+            read = part.rows.columns[name].__getitem__
+        elif name in part.constants:
+            constant = part.constants[name]
+            read = lambda _: constant  # noqa: E731 - the one of three kinds that has no name yet
+        else:
+            read = self._segment(at).column(name).value_at
+        overlay = part.overlay
+        return read if overlay.is_empty else _overlaid(read, overlay.dead, overlay.patches.get(name))
 
     def _column(self, name: str, schema: ColumnSchema) -> ColumnView:
         parts = [
@@ -191,6 +209,22 @@ class ReadView:
             batch = to_batch(table, rows.get(name, ()))
             state = state.after(1, Commit([PutTable(name, render_table(table)), insert(name, batch)]), 0)
         return cls.of(state, None, None)
+
+
+def _overlaid(
+    read: Callable[[int], JsonValue], dead: NDArray[np.bool_] | None, patch: Patch | None
+) -> Callable[[int], JsonValue]:
+    def read_over(row: int) -> JsonValue:
+        if dead is not None and row < len(dead) and dead[row]:
+            return None
+        if patch is not None:
+            place = int(np.searchsorted(patch.rows, row))
+            if place < len(patch.rows) and patch.rows[place] == row:
+                cell: JsonValue = patch.cells[place]
+                return cell
+        return read(row)
+
+    return read_over
 
 
 OpenFile: TypeAlias = StoredSegment | DamagedSegment | OSError | None

@@ -164,8 +164,8 @@ class Spans:
             return at * length, (at + 1) * length
         block = at // STRIDE
         before = self.lengths[block * STRIDE : at]
-        start = int(self.starts[block]) + (sum(before.tobytes()) if before.itemsize == 1 else int(before.sum()))
-        return start, start + int(self.lengths[at])
+        start = self.starts.item(block) + (sum(before.tobytes()) if before.itemsize == 1 else int(before.sum()))
+        return start, start + self.lengths.item(at)
 
     def count_before(self, is_before: Callable[[int, int], bool]) -> int:
         """Of lists in order, how many come before a certain one. is_before: does the list from a start to an end?

@@ -143,7 +143,8 @@ class StoredColumn:
         """The whole value of one row, None for null; touches no other row. Raises IndexError."""
         if not 0 <= row < self.row_count:
             raise IndexError(row)
-        place = row if not self._has("codes") else int(self.codes[row]) - 1
+        codes = self._stored_codes
+        place = row if codes is None else codes.item(row if len(codes) > 1 else 0) - 1
         return self.values.value_at(place) if place >= 0 else None
 
     def features_at(self, row: int) -> list[FeatureValue]:
@@ -201,6 +202,11 @@ class StoredColumn:
         if not self._has("rows"):
             return np.arange(self.row_count, dtype=np.uint32)
         return self._lists.listed(place)
+
+    @cached_property
+    def _stored_codes(self) -> Unsigned | None:
+        """As they lie in the file: None where row r has the value r, one where all rows have the same."""
+        return self._array("codes") if self._has("codes") else None
 
     @cached_property
     def _lists(self) -> PostingLists:

@@ -18,6 +18,9 @@ from instance_agent.index.ragged import Integers, Mask, Spans, Unsigned, filtere
 BLOCK = 8192
 """So many texts are decoded at a time."""
 
+MOST_REMEMBERED = 65_536
+"""Of up to so many texts each is kept once it was read: words, categories, not whole descriptions."""
+
 
 class Texts:
     """Immutable. Reading one text touches only its own bytes."""
@@ -56,6 +59,7 @@ class PackedTexts(Texts):
     def __init__(self, content: NDArray[np.uint8], spans: Spans) -> None:
         self.content = content
         self.spans = spans
+        self._read: dict[int, str] | None = {} if spans.count <= MOST_REMEMBERED else None
 
     @classmethod
     def of_bytes(cls, texts: Sequence[bytes]) -> PackedTexts:
@@ -76,6 +80,14 @@ class PackedTexts(Texts):
     def bytes_at(self, at: int) -> bytes:
         start, end = self.spans.span(at)
         return self.content[start:end].tobytes()
+
+    def string_at(self, at: int) -> str:
+        if self._read is None:
+            return super().string_at(at)
+        known = self._read.get(at)
+        if known is None:
+            known = self._read[at] = super().string_at(at)
+        return known
 
     def count_before(self, text: bytes) -> int:
         """How many of the texts, which are in order, come before this one."""

@@ -45,6 +45,10 @@ class WordTexts(Texts):
         start, end = self.spans.span(at)
         return b" ".join(map(self.words.bytes_at, self.codes[start:end].tolist()))
 
+    def string_at(self, at: int) -> str:
+        start, end = self.spans.span(at)
+        return " ".join(map(self.words.string_at, self.codes[start:end].tolist()))
+
     def find(self, text: bytes) -> int:
         sought = text.split(b" ")
         first = self.words.find(sought[0])
