@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-
 from instance_agent.engine.tables import ReadView
-from instance_agent.query import grammar
 from instance_agent.query.deadline import Deadline
+from instance_agent.query.grammar import PARSERS
+from instance_agent.query.page import Page
 from instance_agent.query.predict import predict
-from instance_agent.query.queries import Predict, Search
+from instance_agent.query.queries import Predict, Query, Search
+from instance_agent.query.refusals import unsupported
 from instance_agent.query.scope import Scope
 from instance_agent.query.search import search
 from instance_agent.schema.types import JsonValue
-
-PARSERS: Mapping[str, Callable[[JsonValue], Search | Predict]] = MappingProxyType(
-    {"_search": grammar.parse_search, "_query": grammar.parse_query, "_predict": grammar.parse_predict}
-)
-"""The endpoints that answer queries, by the last part of their path."""
 
 
 def answer(view: ReadView, endpoint: str, body: JsonValue, seconds: float) -> JsonValue:
@@ -27,5 +21,15 @@ def answer(view: ReadView, endpoint: str, body: JsonValue, seconds: float) -> Js
     """
     query = PARSERS[endpoint](body)
     scope = Scope(view, Deadline.after(seconds))
-    page = search(scope, query) if isinstance(query, Search) else predict(scope, query)
-    return page.to_json()
+    return _page(scope, query).to_json()
+
+
+def _page(scope: Scope, query: Query) -> Page:
+    match query:
+        case Search(get=None):
+            return search(scope, query)
+        case Predict(targets=(tuple(),)):
+            return predict(scope, query)
+        case Predict():
+            raise unsupported('this version predicts one field: {"predict": "field"}', "predict")
+    raise unsupported("queries of this kind are not supported by this version", "the body")

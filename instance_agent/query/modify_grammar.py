@@ -9,7 +9,7 @@
                | {"from": "table", "rename": "name", "replace"?: bool}
                | {"from": "table", "copy": "name", "replace"?: bool}
 
-`where` is the filter of `proposition_grammar`. It must be there: `{}` says that every row is meant. An optional member
+`where` is the proposition of `grammar`. It must be there: `{}` says that every row is meant. An optional member
 may be null.
 """
 
@@ -22,7 +22,7 @@ from typing import ClassVar, Final
 
 from instance_agent.errors import AgentError
 from instance_agent.limits import LARGEST_BATCH_ROWS
-from instance_agent.query.proposition_grammar import parse_proposition
+from instance_agent.query.grammar import parse_proposition
 from instance_agent.query.propositions import Proposition
 from instance_agent.query.refusals import shown, unsupported
 from instance_agent.schema.types import JsonValue, type_name

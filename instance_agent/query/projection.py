@@ -8,7 +8,7 @@ from instance_agent.engine.tables import TableView
 from instance_agent.query.page import Hit
 from instance_agent.query.refusals import unsupported
 from instance_agent.query.scope import FieldName, Scope, column_of, linked_table
-from instance_agent.query.scores import Name, Projection
+from instance_agent.query.scores import Name, Projection, Why
 from instance_agent.schema.types import JsonValue
 
 Projector = Callable[[int], Hit]
@@ -74,6 +74,8 @@ def value_reader(scope: Scope, table: TableView, path: tuple[str, ...], field: F
 
 def name_of(projection: Projection) -> str:
     """The name it shows. Raises 400 for what isn't shown by name."""
+    if projection.shows == Why(None, False):
+        return "$why"
     if not isinstance(projection.shows, Name):
         raise unsupported("this version selects by name only", projection.place)
     return projection.shows.name

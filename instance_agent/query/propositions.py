@@ -281,13 +281,13 @@ def _test_json(test: Test | PositionTest) -> JsonValue:
     simple: dict[str, JsonValue]
     match test:
         case Equals():
-            return test.value
+            return _bare(test.value)
         case Is():
-            simple = {"$is": test.value}
+            simple = {"$is": _literal(test.value)}
         case JsonIs():
             simple = {"$json": test.value}
         case Has():
-            simple = {"$has": test.feature}
+            simple = {"$has": _literal(test.feature)}
         case Match():
             simple = {"$match": test.text}
         case StartsWith():
@@ -304,3 +304,28 @@ def _test_json(test: Test | PositionTest) -> JsonValue:
             every: list[JsonValue] = [{"$and": [_test_json(one) for one in tests]} for tests in test.any_of]
             simple = {"$hash": {"$or": every}}
     return simple
+
+
+def _bare(value: JsonValue) -> JsonValue:
+    """A literal that stands alone, where an object would be read as fields of a linked row."""
+    if isinstance(value, list):
+        return [_literal(element) for element in value]
+    return {"$json": value} if isinstance(value, dict) else value
+
+
+def _literal(value: JsonValue) -> JsonValue:
+    """A literal, so written that a name in its data isn't read as an operator."""
+    return {"$json": value} if _has_operators(value) else value
+
+
+def _has_operators(value: JsonValue) -> bool:
+    waiting: list[JsonValue] = [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, dict):
+            if any(key.startswith("$") for key in inner):
+                return True
+            waiting.extend(inner.values())
+        elif isinstance(inner, list):
+            waiting.extend(inner)
+    return False

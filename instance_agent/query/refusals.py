@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 from instance_agent.errors import AgentError
@@ -22,12 +23,13 @@ def unsupported(message: str, place: str) -> AgentError:
     return AgentError("query_unsupported", f"{message} (at {_tail(place)})")
 
 
-def field_not_found(field: str, place: str, *, said_by: str) -> AgentError:
+def field_not_found(field: str, place: str, *, said_by: str, known: Sequence[str] = ()) -> AgentError:
     """400 in the published words, which clients match on; the place follows where it says more than the name.
 
-    said_by: the place that the name alone already tells, as in where.<name>.
+    said_by: the place that the name alone already tells, as in where.<name>. known: what there is instead.
     """
-    return AgentError("field_not_found", f"field '{_cut(field)}' not found" + _unless(place, said_by))
+    there = f"; there are {', '.join(known)}" if known else ""
+    return AgentError("field_not_found", f"field '{_cut(field)}' not found{there}" + _unless(place, said_by))
 
 
 def wrong_type(field: str, column_type: str, value: JsonValue, place: str, *, said_by: str) -> AgentError:

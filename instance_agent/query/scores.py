@@ -183,6 +183,20 @@ Score = Union[  # noqa: UP007 - its members name it
 ]
 
 
+def parts_of(score: Score) -> tuple[Score, ...]:
+    """The scores that it is made of, one level down."""
+    match score:
+        case Arithmetic():
+            return score.parts
+        case OverContext() | Impact():
+            return (score.value,)
+        case Decision() | Normalize() | OfHit():
+            return (score.score,)
+        case SmoothedRate():
+            return tuple(part for part in (score.positives, score.trials, score.prior) if part is not None)
+    return ()
+
+
 @dataclass(frozen=True)
 class SortKey:
     """One key of an order. A bare expression sorts descending."""

@@ -15,9 +15,9 @@ from instance_agent.errors import AgentError
 from instance_agent.limits import LARGEST_BATCH_ROWS
 from instance_agent.query import modify
 from instance_agent.query.deadline import Deadline
+from instance_agent.query.grammar import parse_proposition
 from instance_agent.query.modify import Outcome, carry_out, select
 from instance_agent.query.modify_grammar import MOST_OPERATIONS, parse_modify
-from instance_agent.query.proposition_grammar import parse_proposition
 from instance_agent.schema.types import ColumnSchema, ColumnType
 from tests.processes import wait_until
 from tests.unit.instance_agent.conftest import READ_ONLY_KEY, Caller

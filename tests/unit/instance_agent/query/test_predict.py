@@ -200,7 +200,7 @@ def test_selectable_names() -> None:
         ({"predict": "paid", "where": {"amount": "1"}}, "field 'amount' of type Int cannot be '\"1\"' of type String"),
         ({"predict": "vendor.name"}, "field 'vendor.name' not found"),
         ({}, "'predict' is required"),
-        ({"predict": ["vendor"]}, "predicts one field"),
+        ({"predict": ["vendor", "amount"]}, "predicts one field"),
         ({"predict": "vendor", "where": {"$or": [{"vendor": "Rail"}, {"amount": 1}]}}, "'vendor' is predicted"),
         ({"predict": "vendor", "exclusiveness": 1}, "'exclusiveness' is true or false"),
         ({"predict": "vendor", "goal": {}}, "not supported"),
