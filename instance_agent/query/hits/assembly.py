@@ -1,0 +1,61 @@
+"""From members read column by column to hits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instance_agent.query.page import Hit
+from instance_agent.schema.types import JsonValue
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The hits of one page, in their order."""
+
+    places: NDArray[np.int64]  # rows' numbers, or candidates' places
+    first_rank: int  # position of the first one in the whole ordering, from 0
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+Column = Sequence[JsonValue]
+Read = Callable[[Shown], Column]
+"""One value for each hit of a page, None for a member it doesn't have."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of every hit; with `spread` its value is an object whose members are the hit's own."""
+
+    key: str
+    read: Read
+    spread: bool = False
+    weight: int = 1  # about so many values are in it
+
+
+def assemble(shown: Shown, members: Sequence[Member]) -> tuple[Hit, ...]:
+    """The hits, members in their order, without those that a hit doesn't have."""
+    hits: tuple[Hit, ...] = tuple({} for _ in range(len(shown)))
+    for member in members:
+        key, column = member.key, member.read(shown)
+        for hit, value in zip(hits, column, strict=True):
+            if isinstance(value, dict) and member.spread:
+                hit.update(value)
+            elif value is not None:
+                hit[key] = value
+    return hits
+
+
+def numbers(values: NDArray[np.float64]) -> list[JsonValue]:
+    """Scores as JSON has them: whole numbers as such, None where there is none."""
+    return [_number(value) for value in values.tolist()]
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

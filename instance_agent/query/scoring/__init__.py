@@ -1,0 +1,1 @@
+"""Scores of hits: a number for every hit at once, NaN where it is missing."""

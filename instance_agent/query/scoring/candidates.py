@@ -1,0 +1,63 @@
+"""Candidates as hits: the values, features or linked rows at one path, with all that is known about them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instance_agent.engine.tables import TableView
+from instance_agent.inference import why
+from instance_agent.query.propositions import Proposition
+from instance_agent.query.rowsets import RowSet
+from instance_agent.query.scope import FieldName, Scope
+from instance_agent.query.scores import HighlightOptions, Own
+from instance_agent.query.targets import Target
+from instance_agent.schema.types import JsonValue
+
+Explain = Callable[[int, HighlightOptions | None], why.Node]
+
+
+@dataclass(frozen=True)
+class CandidateHits:
+    """The candidates of one path that may be hits: those allowed, A of them, in the target's order.
+
+    A place is a number from 0 below A.
+    """
+
+    scope: Scope
+    table: TableView  # of `from`
+    population: RowSet  # its rows that take part
+    field: FieldName  # the path of the target
+    target: Target
+    allowed: NDArray[np.bool_]  # per candidate of the target
+    evidence: Sequence[Proposition] = ()  # `where`, without what is about the target
+    scores: Mapping[Own, NDArray[np.float64]] = dataclasses.field(default_factory=dict)  # per place
+    explain: Explain | None = None  # the tree of a place's score
+    about_target: Sequence[Proposition] = ()  # the parts of `where` that restricted the candidates
+    sort: Callable[[int], JsonValue] | None = None  # the value that a place was ordered by
+    refused: frozenset[str] = frozenset()  # names that this endpoint doesn't select, such as `feature` of a link
+
+    @cached_property
+    def candidates(self) -> NDArray[np.int64]:
+        """Per place the number of its candidate among the target's."""
+        return np.flatnonzero(self.allowed)
+
+    @property
+    def name(self) -> str:
+        """The path as hits show it: without `$feature`."""
+        return ".".join(self.target.path)
+
+    def values(self, places: NDArray[np.int64]) -> list[JsonValue]:
+        """The candidates at these places: values, features, keys of linked rows."""
+        return [self.target.candidates[number] for number in self.candidates[places].tolist()]
+
+    def linked_rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of the linked table at these places. Only for link targets."""
+        if self.target.linked is None:
+            raise TypeError("these candidates are no linked rows")
+        return self.target.linked.first_rows[self.candidates[places]]
