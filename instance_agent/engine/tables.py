@@ -51,6 +51,8 @@ class TableView:
         self._columns: dict[str, ColumnView] = {}
         self.derived: dict[Hashable, object] = {}
         """What queries have worked out from this table as it is, to be used again; goes when the view does."""
+        self.growing: dict[Hashable, object] = previous.growing if previous and self._grew_from(previous) else {}
+        """The same for what stays true of the first rows when rows are added: shared until anything else happens."""
 
     @cached_property
     def live(self) -> NDArray[np.bool_] | None:
@@ -162,6 +164,12 @@ class TableView:
         (fixed, tail), (other_fixed, other_tail) = _split(self.state), _split(previous.state)
         same_tail = other_tail is None or (tail is not None and tail.rows is other_tail.rows)
         return self.schema is previous.schema and same_tail and _identities(fixed) == _identities(other_fixed)
+
+    def _grew_from(self, previous: TableView) -> bool:
+        """Have rows been added to this earlier view, and nothing else happened?"""
+        old, new = previous.state.parts, self.state.parts
+        same_overlays = all(one.overlay is other.overlay for one, other in zip(old, new, strict=False))
+        return self._shares_with(previous) and len(old) <= len(new) and same_overlays
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,24 @@ A deleted row looks like a row of nulls. Row numbers are the table's: part after
 
 from __future__ import annotations
 
+import operator
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.index.growing import Scalar
+from instance_agent.index.grown_arrays import GrownArray, GrownLists
 from instance_agent.index.parts import Lists, PartColumn, PlacedPart, Rows, StoredPart
 from instance_agent.index.united import Extension, Numbering
 from instance_agent.schema.analyzers import Analyzer
 from instance_agent.schema.types import ColumnSchema, ColumnType, FeatureValue, Value
+
+Grown = TypeVar("Grown", GrownArray[np.int32], GrownArray[np.float64], GrownLists)
 
 
 class SharedColumn:
@@ -28,7 +34,8 @@ class SharedColumn:
     def __init__(self, fixed: Sequence[PartColumn]) -> None:
         """fixed: all parts but the last where that is one in memory."""
         self._fixed = fixed
-        self._lists: dict[int, tuple[NDArray[np.bool_] | None, Lists]] = {}
+        self._lock = threading.Lock()
+        self._made: dict[str, tuple[list[NDArray[np.bool_] | None], object]] = {}
 
     @cached_property
     def values(self) -> Numbering:
@@ -43,35 +50,56 @@ class SharedColumn:
     def features(self) -> Numbering:
         return Numbering([part.features for part in self._fixed], [part.find_feature for part in self._fixed])
 
-    @cached_property
-    def codes(self) -> NDArray[np.int32]:
-        """Of the fixed parts as they were written."""
-        pairs = zip(self._fixed, self.values.maps, strict=True)
-        return joined([renumbered(part.codes, numbers) for part, numbers in pairs], np.int32)
+    def codes(self, parts: Sequence[PlacedPart]) -> GrownArray[np.int32]:
+        """Of the fixed parts, -1 in their dead rows; patched rows have what was written."""
 
-    @cached_property
-    def numbers(self) -> NDArray[np.float64]:
-        return joined([part.numbers for part in self._fixed if part.numbers is not None], np.float64)
+        def make() -> GrownArray[np.int32]:
+            pairs = zip(self._fixed, self.values.maps, strict=True)
+            codes = joined([renumbered(part.codes, numbers) for part, numbers in pairs], np.int32)
+            return GrownArray(_marked(codes, parts, np.int32(-1)))
 
-    def lists_of(self, at: int, part: PlacedPart) -> Lists:
-        """The features of one fixed part, without those of dead rows, for columns where values have several.
+        return self._grown("codes", parts, make)
 
-        Kept as long as no more of its rows are deleted. Features of patched rows are those that were written.
-        """
-        known = self._lists.get(at)
-        if known is not None and known[0] is part.dead:
-            return known[1]
-        lists = _without_dead(self._written_lists[at], part)
-        self._lists[at] = (part.dead, lists)
-        return lists
+    def numbers(self, parts: Sequence[PlacedPart]) -> GrownArray[np.float64]:
+        """Of the fixed parts, NaN in their dead rows; patched rows have what was written."""
 
-    @cached_property
-    def _written_lists(self) -> list[Lists]:
+        def make() -> GrownArray[np.float64]:
+            numbers = joined([part.numbers for part in self._fixed if part.numbers is not None], np.float64)
+            return GrownArray(_marked(numbers, parts, np.float64(np.nan)))
+
+        return self._grown("numbers", parts, make)
+
+    def lists(self, parts: Sequence[PlacedPart]) -> GrownLists:
+        """The features of the fixed parts, none in their dead rows, for columns where values have several."""
+        return self._grown("lists", parts, lambda: GrownLists(joined_lists(self.written_lists(parts))))
+
+    def written_lists(self, parts: Sequence[PlacedPart]) -> list[Lists]:
+        """The same part by part; patched rows have what was written."""
         pieces: list[Lists] = []
-        for part, numbers in zip(self._fixed, self.features.maps, strict=True):
+        for part, numbers, placed in zip(self._fixed, self.features.maps, parts, strict=True):
             offsets, codes = part.lists if part.lists is not None else no_lists(part.row_count)
-            pieces.append((offsets, renumbered(codes, numbers)))
+            pieces.append(_without_dead((offsets, renumbered(codes, numbers)), placed))
         return pieces
+
+    def _grown(self, name: str, parts: Sequence[PlacedPart], make: Callable[[], Grown]) -> Grown:
+        """Kept as long as no more rows of the fixed parts are deleted."""
+        dead = [part.dead for part in parts]
+        with self._lock:
+            known = self._made.get(name)
+            if known is None or not all(map(operator.is_, known[0], dead)):
+                known = self._made[name] = (dead, make())
+        return cast(Grown, known[1])
+
+
+def _marked(values: NDArray[Scalar], parts: Sequence[PlacedPart], absent: Scalar) -> NDArray[Scalar]:
+    """The values with `absent` in dead rows."""
+    if all(part.dead is None for part in parts):
+        return values
+    marked = values.copy()
+    for part in parts:
+        if part.dead is not None:
+            marked[part.start : part.end][part.dead] = absent
+    return marked
 
 
 @dataclass(frozen=True)
@@ -108,6 +136,7 @@ class ColumnView:
         self.row_count = parts[-1].end if parts else 0
         self._analyzer = analyzer
         self._parts = parts
+        self._fixed_parts = parts[:fixed]
         self._tail = parts[fixed] if fixed < len(parts) else None
         self._shared = shared
         self._overlaid = [part for part in parts if not part.as_written]
@@ -157,8 +186,11 @@ class ColumnView:
         """Int, Long, Decimal: the value per row, NaN for null. Longs beyond 2**53 are rounded. Else all NaN."""
         if not self.schema.type.is_numeric:
             return np.full(self.row_count, np.nan)
-        tail = [] if self._tail is None or self._tail.column.numbers is None else [self._tail.column.numbers]
-        numbers = joined([self._shared.numbers, *tail], np.float64, writable=bool(self._overlaid))
+        tail = None if self._tail is None else self._tail.column.numbers
+        numbers = self._shared.numbers(self._fixed_parts).with_last(np.empty(0) if tail is None else tail)
+        if self._is_grown:
+            return numbers
+        numbers = numbers.copy()
         for part in self._overlaid:
             if part.patch is not None and part.patch.column.numbers is not None:
                 numbers[part.patch.rows + np.uint32(part.start)] = part.patch.column.numbers
@@ -203,8 +235,12 @@ class ColumnView:
     @cached_property
     def _codes(self) -> NDArray[np.int32]:
         names = self._value_names
-        tail = [] if self._tail is None else [renumbered(self._tail.column.codes, names.of_tail)]
-        codes = joined([self._shared.codes, *tail], np.int32, writable=bool(self._overlaid))
+        empty: NDArray[np.int32] = np.empty(0, np.int32)
+        tail = empty if self._tail is None else renumbered(self._tail.column.codes, names.of_tail)
+        codes = self._shared.codes(self._fixed_parts).with_last(tail)
+        if self._is_grown:
+            return codes
+        codes = codes.copy()
         for part, numbers in zip(self._overlaid, names.of_patches, strict=True):
             if part.patch is not None:
                 codes[part.patch.rows + np.uint32(part.start)] = renumbered(part.patch.column.codes, numbers)
@@ -228,18 +264,35 @@ class ColumnView:
         patches = [None if part.patch is None else part.patch.column.features for part in self._overlaid]
         return _Names.of(numbering, tail, patches, self._finder(numbering, whole=False))
 
+    @property
+    def _is_grown(self) -> bool:
+        """Is all that lies over the parts that rows of the fixed ones were deleted?"""
+        tail_as_written = self._tail is None or self._tail.as_written
+        return tail_as_written and all(part.patch is None for part in self._fixed_parts)
+
     def _split_lists(self) -> Lists:
-        names = self._feature_names
-        patched = dict(zip(map(id, self._overlaid), names.of_patches, strict=True))
-        pieces = []
-        for at, part in enumerate(self._parts):
-            lists = self._tail_lists(part) if part is self._tail else self._shared.lists_of(at, part)
-            if part.patch is not None and part.patch.column.lists is not None:
-                offsets, codes = part.patch.column.lists
-                lists = with_lists_replaced(lists, part.patch.rows, (offsets, renumbered(codes, patched[id(part)])))
-                lists = _without_dead(lists, part)
-            pieces.append(lists)
+        if self._is_grown:
+            last = no_lists(0) if self._tail is None else self._tail_lists(self._tail)
+            return self._shared.lists(self._fixed_parts).with_last(last)
+        if all(part.patch is None for part in self._fixed_parts):
+            pieces = [self._shared.lists(self._fixed_parts).with_last(no_lists(0))]
+        else:
+            written = self._shared.written_lists(self._fixed_parts)
+            pieces = [self._patched(lists, part) for lists, part in zip(written, self._fixed_parts, strict=True)]
+        if self._tail is not None:
+            pieces.append(self._patched(self._tail_lists(self._tail), self._tail))
         return joined_lists(pieces)
+
+    def _patched(self, lists: Lists, part: PlacedPart) -> Lists:
+        if part.patch is None or part.patch.column.lists is None:
+            return lists
+        offsets, codes = part.patch.column.lists
+        numbers = next(
+            numbers
+            for placed, numbers in zip(self._overlaid, self._feature_names.of_patches, strict=True)
+            if placed is part
+        )
+        return _without_dead(with_lists_replaced(lists, part.patch.rows, (offsets, renumbered(codes, numbers))), part)
 
     def _tail_lists(self, part: PlacedPart) -> Lists:
         if part.column.lists is None:
