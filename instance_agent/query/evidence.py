@@ -78,9 +78,9 @@ def split(proposition: Proposition, target: tuple[str, ...]) -> tuple[list[Propo
     """
     evidence: list[Proposition] = []
     about_target: list[Proposition] = []
-    for part in _conjuncts(proposition):
+    for part in conjuncts(proposition):
         if isinstance(part, Context):
-            evidence.extend(_conjuncts(part.part))
+            evidence.extend(conjuncts(part.part))
             continue
         hits = [path[: len(target)] == target for path in fields_of(part)]
         if any(hits) and not all(hits):
@@ -109,10 +109,11 @@ def collect(
     return tuple(pieces.values())
 
 
-def _conjuncts(proposition: Proposition) -> Iterator[Proposition]:
+def conjuncts(proposition: Proposition) -> Iterator[Proposition]:
+    """The parts that all must hold."""
     if isinstance(proposition, All):
         for part in proposition.parts:
-            yield from _conjuncts(part)
+            yield from conjuncts(part)
     else:
         yield proposition
 

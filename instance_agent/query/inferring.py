@@ -6,7 +6,7 @@ problem is about these rows alone, numbered from 0, so that it costs what they c
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -38,17 +38,17 @@ class Inference:
     places: NDArray[np.int64]  # the allowed candidates among the target's
     evidence: tuple[Evidence, ...]  # the pieces that counted, one per row of the distribution's lifts
     distribution: Distribution
-    prior: Distribution
+    without_evidence: Callable[[], Distribution]
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """Per allowed candidate, in [0, 1]."""
         return self.distribution.probabilities
 
-    @property
+    @cached_property
     def priors(self) -> NDArray[np.float64]:
         """Per allowed candidate, without evidence."""
-        return self.prior.probabilities
+        return self.without_evidence().probabilities
 
     def proposition(self, place: int) -> dict[str, JsonValue]:
         """The candidate at this place among the allowed ones, as a proposition."""
@@ -129,8 +129,8 @@ class Prepared:
         decide = prediction.predict if exclusive else prediction.predict_each
         told = decide(problem, allowed)
         evidence = tuple(asked[place] for place in told.evidence)
-        prior = decide(replace(problem, columns=(), query=()), allowed)
-        return Inference(self.target, np.flatnonzero(allowed), evidence, told, prior)
+        bare = replace(problem, columns=(), query=())
+        return Inference(self.target, np.flatnonzero(allowed), evidence, told, lambda: decide(bare, allowed))
 
     def _own_rows(self, rows: Rows) -> Rows:
         rows = rows[self.target.learned[rows]]

@@ -200,7 +200,6 @@ def test_selectable_names() -> None:
         ({"predict": "paid", "where": {"amount": "1"}}, "field 'amount' of type Int cannot be '\"1\"' of type String"),
         ({"predict": "vendor.name"}, "field 'vendor.name' not found"),
         ({}, "'predict' is required"),
-        ({"predict": ["vendor", "amount"]}, "predicts one field"),
         ({"predict": "vendor", "where": {"$or": [{"vendor": "Rail"}, {"amount": 1}]}}, "'vendor' is predicted"),
         ({"predict": "vendor", "exclusiveness": 1}, "'exclusiveness' is true or false"),
         ({"predict": "vendor", "goal": {}}, "not supported"),
@@ -311,3 +310,15 @@ def test_probabilities_are_probabilities_and_why_multiplies_up_to_them(
     assert json.dumps(again) == json.dumps(page)
     tiled = [ask(view, "_predict", from_="t", **{**body, "offset": at, "limit": 1}) for at in range(len(hits))]
     assert [hits_of(one)[0] for one in tiled] == hits
+
+
+def test_several_fields_and_propositions_are_predicted_together() -> None:
+    single = {name: predict(name) for name in ("vendor", "paid")}
+    both = predict(["vendor", "paid"], limit=100)
+    assert {(str(hit["field"]), str(hit["feature"])): hit["$p"] for hit in both} == {
+        (name, str(hit["feature"])): hit["$p"] for name, hits in single.items() for hit in hits
+    }
+    assert [number(hit["$p"]) for hit in both] == sorted((number(hit["$p"]) for hit in both), reverse=True)
+    some = predict({"vendor": {"$or": ["Rail", "Cafe Oy"]}})
+    assert {hit["feature"] for hit in some} == {"Rail", "Cafe Oy"}
+    assert sum(number(hit["$p"]) for hit in some) == pytest.approx(1)
