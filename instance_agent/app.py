@@ -50,6 +50,7 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     uploads.go_on_with_unfinished()
+    jobs.install(app)
     return app
 
 

@@ -171,7 +171,12 @@ def authorize(keys: KeyCheck, key: str | None, needed: Access) -> None:
     access = keys.access(key or "")
     if access is None:
         raise AgentError("key_unknown")
-    if needed is Access.READ_WRITE and access is not Access.READ_WRITE:
+    permit(access, needed)
+
+
+def permit(granted: Access, needed: Access) -> None:
+    """Return when who was granted so much may do what is needed. Raises AgentError key_read_only."""
+    if needed is Access.READ_WRITE and granted is not Access.READ_WRITE:
         raise AgentError("key_read_only")
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from instance_agent.uploads.service import Uploads
 
 EXTENSION = "vakka_agent"
+AS_A_JOB = "vakka.as_a_job"
+"""Key of the WSGI environment whose value is the Access of a request that a job runs; clients can't set it."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import structlog
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from instance_agent.auth import Access, ServiceTokens, authorize, needed_access
-from instance_agent.context import agent
+from instance_agent.auth import Access, ServiceTokens, authorize, needed_access, permit
+from instance_agent.context import AS_A_JOB, agent
 from instance_agent.engine.pause import RETRY_AFTER_SECONDS
 from instance_agent.errors import AgentError, CannotServe
 from instance_agent.http import drain, error_answer
@@ -29,10 +29,6 @@ HEADERS = {
     "permissions-policy": "geolocation=(), microphone=(), camera=()",
     "cache-control": "no-store",
 }
-ENDPOINTS_OF_LATER = frozenset(
-    {"_match", "_recommend", "_relate", "_similarity", "_estimate", "_aggregate", "_evaluate", "_batch"}
-)
-"""Paths of the published API below /api/v1/ that this version knows of, and refuses by name."""
 KNOWN_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH"})
 API = "/api/"
 INTERNAL = "/internal/"
@@ -48,7 +44,6 @@ def install(app: Flask) -> None:
     app.before_request(_answer_options)
     app.before_request(_refuse_large_body)
     app.before_request(_check_key)
-    app.before_request(_refuse_endpoints_of_later)
     app.before_request(_refuse_writes_while_paused)
     app.after_request(_complete)
     app.register_error_handler(AgentError, _refused)
@@ -72,7 +67,10 @@ def _refuse_large_body() -> None:
 
 def _check_key() -> None:
     tokens = ServiceTokens.of(agent().settings) if _is_below(INTERNAL) else None
-    if tokens is not None:
+    granted = request.environ.get(AS_A_JOB)
+    if isinstance(granted, Access):
+        permit(granted, _needed_access())
+    elif tokens is not None:
         tokens.check(request.headers.get("Authorization"))
     elif _is_below(API) or _is_below(INTERNAL):
         authorize(agent().keys, request.headers.get("x-api-key"), _needed_access())
@@ -85,13 +83,6 @@ def _is_below(prefix: str) -> bool:
 
 def _needed_access() -> Access:
     return needed_access(current_app.view_functions.get(request.endpoint or ""))
-
-
-def _refuse_endpoints_of_later() -> None:
-    base, found, path = request.path.rpartition("/api/v1/")
-    path = path.removeprefix("jobs/")
-    if found and not base and path in ENDPOINTS_OF_LATER:
-        raise AgentError("query_unsupported", f"{path} isn't supported by this version.")
 
 
 def _refuse_writes_while_paused() -> None:

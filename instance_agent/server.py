@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ from instance_agent import log
 from instance_agent.app import create_app
 from instance_agent.context import EXTENSION
 from instance_agent.engine.database import Database
-from instance_agent.errors import CannotServe
+from instance_agent.errors import AgentError, CannotServe
+from instance_agent.jobs.runner import JobRunner
 from instance_agent.maintenance_process import MaintenanceProcess
 from instance_agent.patience import PatientWorker
+from instance_agent.routes.v1.jobs import jobs_of
 from instance_agent.settings import Settings
 
 WORKER_TIMEOUT_SECONDS = 35
@@ -108,18 +111,21 @@ def _end_opening(worker: Any) -> None:
     """Answer from now on, and index in the background what queries would have to index first."""
     worker.vakka_opened.set()
     database: Database = worker.wsgi.extensions[EXTENSION].database
+    jobs = jobs_of(worker.wsgi)
 
     def must_stop() -> bool:
         return not worker.alive
 
-    threading.Thread(target=_keep_ready, args=(database, must_stop), name="keep-ready", daemon=True).start()
+    threading.Thread(target=_keep_ready, args=(database, jobs, must_stop), name="keep-ready", daemon=True).start()
 
 
-def _keep_ready(database: Database, must_stop: Callable[[], bool]) -> None:
+def _keep_ready(database: Database, jobs: JobRunner, must_stop: Callable[[], bool]) -> None:
     """Index what queries would have to index first, then follow the commits, so that old files are let go."""
     database.warm(must_stop)
     while not must_stop():
         database.read_view()
+        with suppress(OSError, AgentError):  # of the jobs' files; whoever asks for a job is told
+            jobs.upkeep()
         time.sleep(FOLLOW_SECONDS)
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
 from instance_agent.engine.tables import ReadView
+from instance_agent.query.batch import answer_batch
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.grammar import PARSERS
+from instance_agent.query.grammar import PARSERS, parse_batch
 from instance_agent.query.page import Page
 from instance_agent.query.predict import predict
 from instance_agent.query.queries import Predict, Query, Search
@@ -13,23 +18,30 @@ from instance_agent.query.scope import Scope
 from instance_agent.query.search import search
 from instance_agent.schema.types import JsonValue
 
+BATCH: Final = "_batch"
+ENDPOINTS: Final = frozenset({*PARSERS, BATCH})
+"""The endpoints that answer queries, by the last part of their path."""
+
+Executor = Callable[[Scope, Any], "Page | dict[str, JsonValue]"]
+EXECUTORS: Final[Mapping[type[Query], Executor]] = MappingProxyType({Search: search, Predict: predict})
+"""Who answers which kind of query; each takes the kind it stands beside."""
+
 
 def answer(view: ReadView, endpoint: str, body: JsonValue, seconds: float) -> JsonValue:
     """What `POST /api/v1/{endpoint}` answers to `body` over this commit. The same every time.
 
     Raises AgentError: 400 for what isn't understood or doesn't fit the schema, 504 after `seconds`.
     """
-    query = PARSERS[endpoint](body)
     scope = Scope(view, Deadline.after(seconds))
-    return _page(scope, query).to_json()
+    if endpoint == BATCH:
+        return answer_batch(scope, parse_batch(body), execute)
+    return execute(scope, PARSERS[endpoint](body))
 
 
-def _page(scope: Scope, query: Query) -> Page:
-    match query:
-        case Search(get=None):
-            return search(scope, query)
-        case Predict(targets=(tuple(),)):
-            return predict(scope, query)
-        case Predict():
-            raise unsupported('this version predicts one field: {"predict": "field"}', "predict")
-    raise unsupported("queries of this kind are not supported by this version", "the body")
+def execute(scope: Scope, query: Query) -> JsonValue:
+    """The answer to one query of any kind."""
+    executor = EXECUTORS.get(type(query))
+    if executor is None:
+        raise unsupported("queries of this kind are not supported by this version", "the body")
+    found = executor(scope, query)
+    return found.to_json() if isinstance(found, Page) else found

@@ -133,26 +133,6 @@ def test_the_client_shows_what_is_wrong_with_a_query(client: AitoClient, query: 
     assert told in str(refused.value)
 
 
-def test_a_job_of_a_killed_agent_is_reported_as_lost_after_the_restart(tmp_path: Path) -> None:
-    """Both workers are killed while jobs wait for a table that takes long to predict from."""
-    with running_agent(tmp_path / "data") as first:
-        client = AitoClient(first.url, READ_WRITE_KEY)
-        api.create_table(client, "t", {"type": "table", "columns": {"word": {"type": "Text"}}})
-        rows = [{"word": " ".join(f"w{place * 7 % size}" for size in range(50, 90))} for place in range(20_000)]
-        api.upload_entries(client, "t", rows, batch_size=20_000, optimize_on_finished=False)
-        where = {"$or": [{"word": {"$startsWith": f"w{number}"}} for number in range(3000)]}
-        body = {"from": "t", "where": where, "limit": 0}
-        job = first.call("POST", "/api/v1/jobs/_search", body).json()["id"]
-        status = first.call("GET", f"/api/v1/jobs/{job}").json()
-        assert "finishedAt" not in status, "the job was meant to take longer"
-        first.kill()
-    with running_agent(tmp_path / "data") as second:
-        status = second.call("GET", f"/api/v1/jobs/{job}").json()
-        assert "finishedAt" in status
-        result = second.call("GET", f"/api/v1/jobs/{job}/result")
-        assert (result.status_code, result.json()["error"]) == (500, "job_lost")
-
-
 @pytest.fixture(scope="module")
 def grocery(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AitoClient]:
     """An agent with the real tables of the grocery demo."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from instance_agent.context import agent
+from instance_agent.context import AS_A_JOB, agent
 from instance_agent.engine import maintenance
 from instance_agent.engine.tables import TableView
 from instance_agent.errors import AgentError, TableNotFound
@@ -13,7 +13,6 @@ from instance_agent.limits import LARGEST_BATCH_ROWS
 from instance_agent.query.deadline import Deadline
 from instance_agent.query.modify import Outcome, carry_out
 from instance_agent.query.modify_grammar import Modifications, parse_delete, parse_modify
-from instance_agent.routes.v1.jobs import AS_A_JOB
 from instance_agent.routes.v1.queries import JOB_SECONDS, QUERY_SECONDS
 from instance_agent.schema.rows import check_row
 from instance_agent.schema.types import JsonValue, type_name

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from instance_agent.errors import ERRORS, AgentError
 from instance_agent.limits import LARGEST_BATCH_ROWS, LARGEST_BODY_BYTES
+from instance_agent.query.answer import ENDPOINTS
 from tests.unit.instance_agent.conftest import READ_ONLY_KEY, READ_WRITE_KEY, Caller
 
 TABLE = {"type": "table", "columns": {"n": {"type": "Int"}, "s": {"type": "String", "nullable": True}}}
@@ -100,10 +101,12 @@ def test_unknown_columns_paths_and_methods_are_json_too(call: Caller) -> None:
     assert call("GET", "/api/v1/schema/").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["_match", "_evaluate", "_batch", "jobs/_match"])
-def test_endpoints_of_later_versions_are_refused_by_name(call: Caller, path: str) -> None:
-    message = refused(call("POST", f"/api/v1/{path}", {"from": "t"}), "query_unsupported")
-    assert message == f"{path.removeprefix('jobs/')} isn't supported by this version."
+@pytest.mark.parametrize("path", sorted(ENDPOINTS - {"_search", "_query", "_batch"}))
+def test_a_query_endpoint_asks_for_its_own_operation_and_leads_to_query(call: Caller, path: str) -> None:
+    call("PUT", "/api/v1/schema/t", TABLE)
+    message = refused(call("POST", f"/api/v1/{path}", {"from": "t"}), "query_invalid")
+    assert f"'{path.removeprefix('_')}' is required" in message
+    assert "_query" in message
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,14 +16,32 @@ import pytest
 from flask.testing import FlaskClient
 
 from instance_agent.app import create_app
+from instance_agent.auth import Access
 from instance_agent.errors import AgentError
-from instance_agent.jobs.records import JobRecords
-from instance_agent.jobs.runner import AT_A_TIME, MOST_WAITING, Answer, JobRunner
+from instance_agent.jobs.records import JobRecord, JobRecords
+from instance_agent.jobs.runner import AT_A_TIME, MOST_ATTEMPTS, MOST_WAITING, Answer, JobRunner
+from instance_agent.routes.v1.jobs import Dispatch
 from instance_agent.settings import Settings
+from instance_agent.storage.files import HeldLock
 from tests.processes import wait_until
 
 READ_WRITE, READ_ONLY = {"x-api-key": "rw"}, {"x-api-key": "ro"}
 COLUMNS = {"n": {"type": "Int"}}
+COMMIT = 7
+
+
+@dataclass(frozen=True)
+class Works:
+    """Work that every job does alike."""
+
+    work: Callable[[], Answer]
+    commit: int = COMMIT
+
+    def answer(self, path: str, access: Access, body: bytes) -> Answer:  # noqa: ARG002 - all the same here
+        return self.work()
+
+    def last_commit(self) -> int:
+        return self.commit
 
 
 @pytest.fixture
@@ -113,8 +134,22 @@ def test_jobs_need_a_key_and_a_known_endpoint(client: FlaskClient) -> None:
         assert client.get(f"/api/v1/jobs/{path}", headers=READ_ONLY).status_code in (404, 405)
 
 
+def begun(records: JobRecords, *, repeatable: bool = True) -> tuple[JobRecord, HeldLock]:
+    """A job that a process has begun."""
+    record, lock = records.start("_search", Access.READ_ONLY, b"{}", repeatable=repeatable)
+    return records.begin(record, COMMIT), lock
+
+
+def lost(records: JobRecords, job: str) -> str:
+    """What is said of a job without an answer."""
+    with pytest.raises(AgentError) as refused:
+        records.result(UUID(job))
+    assert (refused.value.code, refused.value.status) == ("job_lost", 500)
+    return refused.value.message
+
+
 def test_the_result_of_a_running_job_is_not_there_yet(records: JobRecords) -> None:
-    record, lock = records.start("_search")
+    record, lock = begun(records)
     assert not ended(records, record.id)
     with pytest.raises(AgentError) as refused:
         records.result(UUID(record.id))
@@ -122,75 +157,169 @@ def test_the_result_of_a_running_job_is_not_there_yet(records: JobRecords) -> No
     lock.release()
 
 
-def test_a_job_whose_process_died_is_lost_and_never_running_for_ever(records: JobRecords) -> None:
+def killed(records: JobRecords, *, repeatable: bool = True) -> str:
+    """A job whose process died after it was begun."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        record, _ = records.start("_search")
+        record, _ = begun(records, repeatable=repeatable)
         os.write(writer, record.id.encode())
         os._exit(9)
     os.waitpid(child, 0)
-    job = os.read(reader, 100).decode()
-    assert ended(records, job)
-    with pytest.raises(AgentError) as refused:
-        records.result(UUID(job))
-    assert (refused.value.code, refused.value.status) == ("job_lost", 500)
+    return os.read(reader, 100).decode()
 
 
-def test_another_process_sees_a_running_job_as_running(records: JobRecords) -> None:
-    record, lock = records.start("_search")
+def test_whoever_sees_a_job_whose_process_died_goes_on_with_it(records: JobRecords) -> None:
+    job = killed(records)
+    runner = JobRunner(records, Works(lambda: Answer(200, b"[7]")))
+    runner.status(UUID(job))
+    wait_until(lambda: ended(records, job), what="the job to finish", seconds=10)
+    assert runner.result(UUID(job)) == (200, b"[7]")
+
+
+def test_a_start_goes_on_with_what_was_left(records: JobRecords) -> None:
+    jobs = [killed(records) for _ in range(3)]
+    JobRunner(records, Works(lambda: Answer(200, b"[7]"))).upkeep()
+    wait_until(lambda: all(ended(records, job) for job in jobs), what="the jobs to finish", seconds=10)
+
+
+def test_another_process_sees_a_running_job_as_running_and_leaves_it_alone(records: JobRecords) -> None:
+    record, lock = begun(records)
+    runner = JobRunner(records, Works(lambda: Answer(200, b"[7]")))
     child = os.fork()
     if child == 0:
-        os._exit(0 if not ended(records, record.id) else 1)
+        os._exit(0 if runner.status(UUID(record.id)).finished_at is None else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert runner.status(UUID(record.id)).attempts == 1
     lock.release()
 
 
-def test_a_job_that_breaks_is_reported_and_gives_its_place_back(records: JobRecords) -> None:
-    runner = JobRunner(records)
+def test_a_job_that_breaks_each_time_is_given_up(records: JobRecords) -> None:
+    """Here the work breaks in the process; a process that is killed by it looks the same to the next one."""
+    calls: list[bool] = []
 
+    def broken() -> Answer:
+        calls.append(True)
+        raise RuntimeError("broken")
+
+    runner = JobRunner(records, Works(broken))
+    record = runner.submit("_search", Access.READ_ONLY, b"{}", repeatable=True)
+    wait_until(lambda: runner.status(UUID(record.id)).finished_at is not None, what="the job to be given up")
+    assert len(calls) == MOST_ATTEMPTS
+    assert "given up" in lost(records, record.id)
+
+
+def test_jobs_that_break_give_their_places_back(records: JobRecords) -> None:
     def broken() -> Answer:
         raise RuntimeError("broken")
 
+    runner = JobRunner(records, Works(broken))
     for _ in range(AT_A_TIME + MOST_WAITING + 1):
-        record = runner.submit("_search", broken)
-        wait_until(lambda job=record.id: ended(records, job), what="the job to be given up", seconds=10)  # type: ignore[misc]
-    with pytest.raises(AgentError, match="ended before the job did"):
-        records.result(UUID(record.id))
+        runner.submit("_search", Access.READ_ONLY, b"{}", repeatable=True)
+
+
+@pytest.mark.parametrize("commit", [COMMIT, COMMIT + 1])
+def test_a_change_is_made_again_only_when_it_was_not_made(records: JobRecords, commit: int) -> None:
+    job = killed(records, repeatable=False)
+    calls: list[bool] = []
+
+    def change() -> Answer:
+        calls.append(True)
+        return Answer(200, b"{}")
+
+    JobRunner(records, Works(change, commit)).go_on()
+    wait_until(lambda: ended(records, job), what="the job to end", seconds=10)
+    if commit == COMMIT:
+        assert records.result(UUID(job)) == (200, b"{}")
+        assert calls
+    else:
+        assert "start it again if they weren't" in lost(records, job)
+        assert not calls
+
+
+def test_a_change_that_was_not_begun_is_made_whatever_was_committed(records: JobRecords) -> None:
+    record, lock = records.start("data/t/batch", Access.READ_WRITE, b"[]", repeatable=False)
+    lock.release()
+    JobRunner(records, Works(lambda: Answer(200, b"{}"), COMMIT + 9)).go_on()
+    wait_until(lambda: ended(records, record.id), what="the job to end", seconds=10)
+    assert records.result(UUID(record.id)) == (200, b"{}")
 
 
 def test_only_so_many_jobs_may_wait(records: JobRecords) -> None:
-    runner, gate = JobRunner(records), threading.Event()
+    gate = threading.Event()
 
     def slow() -> Answer:
         gate.wait(30)
         return Answer(200, b"{}")
 
-    jobs = [runner.submit("_search", slow).id for _ in range(AT_A_TIME + MOST_WAITING)]
+    def submit() -> JobRecord:
+        return runner.submit("_search", Access.READ_ONLY, b"{}", repeatable=True)
+
+    runner = JobRunner(records, Works(slow))
+    jobs = [submit().id for _ in range(AT_A_TIME + MOST_WAITING)]
     with pytest.raises(AgentError) as refused:
-        runner.submit("_search", slow)
+        submit()
     assert (refused.value.code, refused.value.status) == ("jobs_full", 503)
     assert refused.value.retry_after_seconds
     gate.set()
     wait_until(lambda: all(ended(records, job) for job in jobs), what="all jobs to finish", seconds=20)
-    assert runner.submit("_search", slow).path == "_search"
+    assert submit().path == "_search"
 
 
 def test_results_expire_and_are_swept(records: JobRecords, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record, lock = records.start("_search")
+    record, lock = begun(records)
     records.finish(record, 200, b"{}")
     lock.release()
     assert records.result(UUID(record.id)) == (200, b"{}")
-    running, running_lock = records.start("_search")
+    running, running_lock = begun(records)
     (tmp_path / "jobs" / "left-over.result").write_bytes(b"")
+    (tmp_path / "jobs" / "unreadable.json").write_bytes(b"{")
     monkeypatch.setattr("instance_agent.jobs.records.RESULT_SECONDS", -5)
     with pytest.raises(AgentError) as refused:
         records.result(UUID(record.id))
     assert (refused.value.code, refused.value.status) == ("job_not_found", 404)
     assert [one.id for one in records.all()] == [running.id]
     records.sweep()
-    assert {path.name for path in (tmp_path / "jobs").iterdir()} == {f"{running.id}.json", f"{running.id}.lock"}
+    left = {f"{running.id}.{kind}" for kind in ("json", "request", "lock")}
+    assert {path.name for path in (tmp_path / "jobs").iterdir()} == left
     running_lock.release()
+
+
+def test_upkeep_looks_at_all_jobs_only_now_and_then(records: JobRecords, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweeps: list[bool] = []
+    monkeypatch.setattr(records, "sweep", lambda: sweeps.append(True))
+    runner = JobRunner(records, Works(lambda: Answer(200, b"{}")))
+    for _ in range(3):
+        runner.upkeep()
+    assert sweeps == [True]
+    monkeypatch.setattr(runner, "_upkeep_at", 0.0)
+    runner.upkeep()
+    assert sweeps == [True, True]
+
+
+def test_a_record_of_an_earlier_version_is_still_answered(records: JobRecords, tmp_path: Path) -> None:
+    job = uuid4()
+    (tmp_path / "jobs").mkdir()
+    now = time.time()
+    record = {"id": str(job), "path": "_search", "started_at": now, "finished_at": now, "status": 200}
+    (tmp_path / "jobs" / f"{job}.json").write_text(json.dumps(record))
+    (tmp_path / "jobs" / f"{job}.result").write_bytes(b"{}")
+    assert records.result(job) == (200, b"{}")
+
+
+def test_what_jobs_keep_is_for_this_account_only(records: JobRecords, tmp_path: Path) -> None:
+    record, lock = begun(records)
+    records.finish(record, 200, b"{}")
+    lock.release()
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "jobs").iterdir()} == {0o600}
+
+
+def test_a_job_may_do_what_its_caller_was_found_to_be_allowed(client: FlaskClient) -> None:
+    dispatch = Dispatch(client.application)
+    assert dispatch.answer("_search", Access.READ_ONLY, b'{"from": "t"}').status == 200
+    assert dispatch.answer("data/t/batch", Access.READ_WRITE, b'[{"n": 5}]').status == 200
+    refused = dispatch.answer("data/t/batch", Access.READ_ONLY, b'[{"n": 5}]')
+    assert (refused.status, json.loads(refused.body)["error"]) == (403, "key_read_only")
 
 
 def test_no_key_and_no_body_is_kept_on_disk(client: FlaskClient, tmp_path: Path) -> None:
@@ -206,18 +335,6 @@ def test_a_body_that_breaks_off_is_no_job(client: FlaskClient, tmp_path: Path) -
     )
     assert (answer.status_code, answer.get_json()["error"]) == (400, "request_invalid")
     assert not (tmp_path / "data" / "jobs").exists()
-
-
-def test_starting_a_job_does_not_look_at_all_others(records: JobRecords, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweeps: list[bool] = []
-    monkeypatch.setattr(records, "sweep", lambda: sweeps.append(True))
-    runner = JobRunner(records)
-    for _ in range(3):
-        runner.submit("_search", lambda: Answer(200, b"{}"))
-    assert sweeps == [True]
-    monkeypatch.setattr(runner, "_sweep_at", 0.0)
-    runner.submit("_search", lambda: Answer(200, b"{}"))
-    assert sweeps == [True, True]
 
 
 def test_a_query_past_its_time_is_504_and_may_run_as_a_job(
