@@ -55,7 +55,7 @@ def invoices() -> ReadView:
 VIEW = invoices()
 
 
-def predict(target: str, where: JsonValue = None, **body: JsonValue) -> list[dict[str, JsonValue]]:
+def predict(target: JsonValue, where: JsonValue = None, **body: JsonValue) -> list[dict[str, JsonValue]]:
     body.setdefault("from_", "invoices")
     page = ask(VIEW, "_predict", predict=target, where=where, **{"limit": 1000, **body})
     assert page["total"] == len(hits_of(page))
