@@ -156,6 +156,11 @@ class ColumnView:
         return self._feature_names.extension.find(feature) if self._splits else self.code_of(feature)
 
     @property
+    def has_lasting_codes(self) -> bool:
+        """Do codes keep their meaning as rows are added? Not while values were replaced in place."""
+        return all(part.patch is None for part in self._parts)
+
+    @property
     def splits(self) -> bool:
         """May a value have several features? True for Text and arrays."""
         return self._splits

@@ -129,9 +129,10 @@ class Classes:
     """Which class each row has, -1 for rows not learned from; or, where rows have several, the lists of them."""
 
     count: int
+    row_count: int
     codes: NDArray[np.int32] | None
     offsets: NDArray[np.int64]  # only where codes is None
-    entries: NDArray[np.int32]
+    entries: NDArray[np.int32]  # none is -1
 
     def of(self, rows: Rows) -> NDArray[np.int32]:
         """The classes of these rows, one after the other."""
@@ -143,21 +144,43 @@ class Classes:
         return np.bincount(self.of(rows), minlength=self.count).astype(np.float64)
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What was counted in the first rows of a table, which stays true while rows are only added behind them."""
+
+    rows: int  # the first so many were counted
+    matrix: NDArray[np.int32] | None  # features x classes, where these are few enough
+    exposure: NDArray[np.float64] | None  # of text: per class the tokens
+    total: float  # of text: tokens of rows learned from
+    single: dict[int, NDArray[np.float64]]  # counts per class of features of many rows, by code
+
+    @classmethod
+    def nothing(cls) -> Counted:
+        """No row."""
+        return cls(0, None, None, 0.0, {})
+
+    @classmethod
+    def all_of(cls, source: Source, classes: Classes, learned: NDArray[np.bool_] | None) -> Counted:
+        """Every row there is."""
+        made = matrix(source, classes)
+        if not source.is_text:
+            return cls(classes.row_count, made, None, 0.0, {})
+        total = 0.0 if learned is None else tokens_of_rows(source, learned, 0)
+        return cls(classes.row_count, made, exposure(source, classes, 0), total, {})
+
+
 class BoundColumn:
     """A column of a problem (`inference.problem.Column`)."""
 
-    def __init__(
-        self, source: Source, classes: Classes, learned: NDArray[np.bool_] | None, origin: PathColumn | None
-    ) -> None:
-        """learned: mask of the rows learned from; None: those with a class. origin: the column it is made of."""
+    def __init__(self, source: Source, classes: Classes, learned: NDArray[np.bool_] | None, counted: Counted) -> None:
+        """learned: mask of the rows learned from; None: those with a class. counted: in some of these rows."""
         self.source = source
-        self.origin = origin
         self.path = source.path
         self.splits = source.splits
         self.is_text = source.is_text
         self._classes = classes
         self._learned = learned
-        self._kept: dict[int, NDArray[np.float64]] = {}
+        self._counted = counted
 
     @property
     def feature_count(self) -> int:
@@ -187,22 +210,17 @@ class BoundColumn:
     @cached_property
     def token_exposure(self) -> NDArray[np.float64]:
         """Per class the tokens of its rows."""
-        lengths = self.offsets[1:] - self.offsets[:-1]
-        if self._classes.codes is not None:
-            having = self._classes.codes >= 0
-            return np.bincount(self._classes.codes[having], lengths[having], self._classes.count).astype(np.float64)
-        repeats = self._classes.offsets[1:] - self._classes.offsets[:-1]
-        entries = self._classes.entries
-        weights = np.repeat(lengths, repeats)
-        return np.bincount(entries[entries >= 0], weights[entries >= 0], self._classes.count).astype(np.float64)
+        known = self._counted.exposure
+        more = exposure(self.source, self._classes, 0 if known is None else self._counted.rows)
+        return more if known is None else _padded(known, len(more)) + more
 
     @cached_property
     def token_total(self) -> float:
         """Tokens of all rows learned from."""
-        lengths = self.offsets[1:] - self.offsets[:-1]
-        if self._learned is not None:
-            return float(lengths[self._learned].sum())
-        return float(self.token_exposure.sum())
+        if self._learned is None:
+            return float(self.token_exposure.sum())
+        start = 0 if self._counted.exposure is None else self._counted.rows
+        return self._counted.total + tokens_of_rows(self.source, self._learned, start)
 
     def rows_with(self, code: int) -> Rows:
         """The rows that have the feature, learned from or not."""
@@ -210,15 +228,20 @@ class BoundColumn:
 
     def class_counts(self, code: int) -> NDArray[np.float64]:
         """Per class, how many rows learned from have both."""
-        if self._matrix is not None:
-            return np.asarray(self._matrix[code], dtype=np.float64)
-        kept = self._kept.get(code)
-        if kept is None:
-            rows = self.source.rows_with(code)
-            kept = self._classes.counted(rows)
-            if len(rows) >= WORTH_KEEPING and len(self._kept) * self._classes.count < MOST_NUMBERS_KEPT:
-                self._kept[code] = kept
-        return kept
+        counted = self._counted
+        if counted.matrix is not None and counted.rows == self.row_count:
+            return np.asarray(counted.matrix[code], dtype=np.float64)
+        rows = self.source.rows_with(code)
+        first = int(np.searchsorted(rows, counted.rows))
+        if counted.matrix is not None:
+            known = counted.matrix[code] if code < len(counted.matrix) else counted.matrix[0] * 0
+        else:
+            known = counted.single.get(code)
+            if known is None:
+                known = self._classes.counted(rows[:first])
+                if first >= WORTH_KEEPING and len(counted.single) * self._classes.count < MOST_NUMBERS_KEPT:
+                    counted.single[code] = known
+        return _padded(known, self._classes.count) + self._classes.counted(rows[first:])
 
     def learned_with(self, code: int) -> float:
         """How many rows learned from have the feature."""
@@ -226,18 +249,47 @@ class BoundColumn:
             return float(self.class_counts(code).sum())
         return float(np.count_nonzero(self._learned[self.source.rows_with(code)]))
 
-    @cached_property
-    def _matrix(self) -> NDArray[np.int32] | None:
-        """Counts of all features at once, features x classes, where they are few enough."""
-        cells = self.feature_count * self._classes.count
-        if cells > MOST_CELLS or self._classes.codes is None or isinstance(self.source, Condition):
-            return None
-        if self.splits:
-            repeats = self.offsets[1:] - self.offsets[:-1]
-            classes, features = np.repeat(self._classes.codes, repeats), self.feature_codes
-        else:
-            classes, features = self._classes.codes, self.codes
-        both = (classes >= 0) & (features >= 0)
-        pairs = features[both].astype(np.int64) * self._classes.count + classes[both]
-        matrix = np.bincount(pairs, minlength=cells).astype(np.int32)
-        return matrix.reshape(self.feature_count, self._classes.count)
+    @property
+    def row_count(self) -> int:
+        """Rows there are, learned from or not."""
+        return self._classes.row_count
+
+
+def exposure(source: Source, classes: Classes, start: int) -> NDArray[np.float64]:
+    """Per class the features of its rows from `start` on."""
+    offsets = source.offsets[start:]
+    lengths = offsets[1:] - offsets[:-1]
+    if classes.codes is not None:
+        codes = classes.codes[start:]
+        having = codes >= 0
+        return np.bincount(codes[having], lengths[having], classes.count).astype(np.float64)
+    entries = classes.entries[classes.offsets[start] :]
+    weights = np.repeat(lengths, classes.offsets[start + 1 :] - classes.offsets[start:-1])
+    return np.bincount(entries, weights, classes.count).astype(np.float64)
+
+
+def tokens_of_rows(source: Source, learned: NDArray[np.bool_], start: int) -> float:
+    """The features of rows learned from, from `start` on."""
+    offsets = source.offsets[start:]
+    return float((offsets[1:] - offsets[:-1])[learned[start:]].sum())
+
+
+def matrix(source: Source, classes: Classes) -> NDArray[np.int32] | None:
+    """Counts of all features at once, features x classes, where they are few enough."""
+    cells = source.feature_count * classes.count
+    if cells > MOST_CELLS or classes.codes is None:
+        return None
+    if source.splits:
+        repeats = source.offsets[1:] - source.offsets[:-1]
+        codes, features = np.repeat(classes.codes, repeats), source.feature_codes
+    else:
+        codes, features = classes.codes, source.codes
+    both = (codes >= 0) & (features >= 0)
+    pairs = features[both].astype(np.int64) * classes.count + codes[both]
+    return np.bincount(pairs, minlength=cells).astype(np.int32).reshape(source.feature_count, classes.count)
+
+
+def _padded(counts: NDArray[np.integer] | NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    padded = np.zeros(size)
+    padded[: len(counts)] = counts
+    return padded

@@ -6,9 +6,12 @@ problem is about these rows alone, numbered from 0, so that it costs what they c
 
 from __future__ import annotations
 
+import json
+import operator
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +19,21 @@ from numpy.typing import NDArray
 from instance_agent.engine.tables import TableView
 from instance_agent.inference import prediction, why
 from instance_agent.inference.problem import NO_ROWS, Cache, Distribution, Entries, Given, Problem, Rows
-from instance_agent.query.counting import BoundColumn, Classes, Condition, PickedRows
+from instance_agent.query.counting import BoundColumn, Classes, Condition, Counted, PickedRows
 from instance_agent.query.evidence import Evidence, collect
 from instance_agent.query.paths import PathColumn
 from instance_agent.query.propositions import Proposition, PropositionSet
 from instance_agent.query.rowsets import RowSet
 from instance_agent.query.scope import FieldName, Scope
 from instance_agent.query.scores import HighlightOptions
-from instance_agent.query.targets import ManyFeatures, OneValue, Target, make_target
+from instance_agent.query.targets import OneValue, Target, make_target
 from instance_agent.schema.types import JsonValue
 
 FEW = 8
 """A problem is about its rows alone where the table has this many times as many."""
+
+MOST_BEHIND = 4_096
+"""Counts are made anew when so many rows, or an eighth as many as were counted, have been added since."""
 
 
 @dataclass(frozen=True)
@@ -75,24 +81,66 @@ class Learned:
     mask: NDArray[np.bool_] | None  # of the rows learned from, where classes don't tell it
     class_rows: NDArray[np.float64]
     entries: Entries | None
-    columns: dict[str, BoundColumn] = field(default_factory=dict)
-    cache: Cache = field(default_factory=dict)
+    growing: dict[Hashable, object] | None = None  # set for whole tables: kept while rows are only added
+    columns: dict[str, tuple[PathColumn, BoundColumn]] = field(default_factory=dict)
+    fitted: Cache = field(default_factory=dict)  # for rows that are no whole table
 
-    def bound(self, column: PathColumn) -> BoundColumn:
-        """The column with its counts per class; kept, and the same one the next time."""
+    def bound(self, target: Target, column: PathColumn) -> BoundColumn:
+        """The column with its counts per class; the same one the next time."""
         known = self.columns.get(column.path)
-        if known is None or known.origin is not column:
+        if known is None or known[0] is not column:
             source = column if self.picked is None else PickedRows(column, self.picked)
-            known = self.columns[column.path] = BoundColumn(source, self.classes, self.mask, column)
-        return known
+            made = BoundColumn(source, self.classes, self.mask, self._counted(target, column))
+            known = self.columns[column.path] = (column, made)
+        return known[1]
+
+    def _counted(self, target: Target, column: PathColumn) -> Counted:
+        """What is already known of the first rows, or of all of them; nothing where it isn't worth the work."""
+        if self.growing is None:
+            return Counted.nothing()
+        lasting = column.column.has_lasting_codes and target.column.column.has_lasting_codes
+        key, tables = ("counted", target.path, column.path), (*target.tables, *column.tables)
+        found = self.growing.get(key) if lasting else None
+        if isinstance(found, _Kept) and found.is_about(tables) and isinstance(found.value, Counted):
+            behind = self.row_count - found.value.rows
+            if 0 <= behind <= max(MOST_BEHIND, found.value.rows // 8):
+                return found.value
+        made = Counted.all_of(column, self.classes, self.mask)
+        if lasting:
+            self.growing[key] = _Kept(tables, made)
+        return made
 
     def condition(self, piece: Evidence) -> BoundColumn:
         """A condition as a column."""
         rows = NO_ROWS if piece.condition is None else piece.condition
         if self.picked is not None:
             rows = np.flatnonzero(np.isin(self.picked, rows, assume_unique=True)).astype(np.uint32)
-        path = repr(sorted(piece.proposition.items(), key=lambda item: item[0]))
-        return BoundColumn(Condition(path, rows, self.row_count), self.classes, self.mask, None)
+        path = json.dumps(piece.proposition, sort_keys=True)
+        return BoundColumn(Condition(path, rows, self.row_count), self.classes, self.mask, Counted.nothing())
+
+    def cache(self, target: Target, columns: Sequence[PathColumn]) -> Cache:
+        """Where what is fitted is kept: while rows are only added, and linked tables stay as they are."""
+        if self.growing is None:
+            return self.fitted
+        tables = {table.name: table for column in columns for table in column.tables}
+        tables |= {table.name: table for table in target.tables}
+        key: Hashable = ("fitted", target.path, tuple(sorted(tables)))
+        about = tuple(table for _, table in sorted(tables.items()))
+        found = self.growing.get(key)
+        if not isinstance(found, _Kept) or not found.is_about(about):
+            found = self.growing[key] = _Kept(about, {})
+        return cast(Cache, found.value)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Something that is true as long as these tables are the same."""
+
+    tables: tuple[TableView, ...]
+    value: object
+
+    def is_about(self, tables: tuple[TableView, ...]) -> bool:
+        return len(tables) == len(self.tables) and all(map(operator.is_, tables, self.tables))
 
 
 @dataclass(frozen=True)
@@ -108,7 +156,7 @@ class Prepared:
         """The classes over the rows learned from; kept with a target that is kept."""
         found = self.target.kept.get("learned")
         if not isinstance(found, Learned):
-            found = self.target.kept["learned"] = _learned(self.target)
+            found = self.target.kept["learned"] = _learned(self.table, self.target)
         return found
 
     def infer(
@@ -145,17 +193,16 @@ class Prepared:
         query: list[Given] = []
         asked: list[Evidence] = []
         for piece in pieces:
-            if piece.column is None or (not piece.column.splits and piece.column.path in places):
-                column = learned.condition(piece)
-            else:
-                column = learned.bound(piece.column)
+            known = piece.column
+            if known is not None and not known.splits and known.path in places:
+                known = None
+            column = learned.condition(piece) if known is None else learned.bound(self.target, known)
             place = places.setdefault(column.path, len(columns))
             if place == len(columns):
                 columns.append(column)
-            code = piece.code if piece.column is not None and column.origin is piece.column else 1
-            query.append(Given(place, code, piece.number if column.origin is not None else None))
+            given = Given(place, 1) if known is None else Given(place, piece.code, piece.number)
+            query.append(given)
             asked.append(piece)
-        cache = learned.cache if not _linked(pieces) else self._cache_of_links(pieces)
         problem = Problem(
             row_count=learned.row_count,
             learned=learned.rows,
@@ -163,26 +210,10 @@ class Prepared:
             target_codes=learned.classes.codes,
             columns=tuple(columns),
             query=tuple(query),
-            cache=cache,
+            cache=learned.cache(self.target, [piece.column for piece in pieces if piece.column is not None]),
             entries=learned.entries,
         )
         return problem, asked
-
-    def _cache_of_links(self, pieces: tuple[Evidence, ...]) -> Cache:
-        """What is fitted with columns behind links goes when the linked tables change."""
-        tables = {hop.target.name: hop.target for piece in _linked(pieces) if piece.column for hop in piece.column.hops}
-        key: Hashable = ("cache of links", tuple(sorted(tables)))
-        found = self.target.kept.get(key)
-        if isinstance(found, _CacheOfLinks) and all(found.tables.get(name) is tables[name] for name in tables):
-            return found.cache
-        made = self.target.kept[key] = _CacheOfLinks(tables)
-        return made.cache
-
-
-@dataclass(frozen=True)
-class _CacheOfLinks:
-    tables: dict[str, TableView]
-    cache: Cache = field(default_factory=dict)
 
 
 def prepare(scope: Scope, table: TableView, population: RowSet, field_name: FieldName) -> Prepared:
@@ -207,40 +238,42 @@ def infer(  # noqa: PLR0913 - everything an answer depends on
     return Prepared(scope, table, target).infer(parts, allowed, exclusive=exclusive, based_on=based_on)
 
 
-def _linked(pieces: tuple[Evidence, ...]) -> list[Evidence]:
-    return [piece for piece in pieces if piece.column is not None and piece.column.hops]
-
-
-def _learned(target: Target) -> Learned:
+def _learned(table: TableView, target: Target) -> Learned:
     rows = target.learned_rows
-    count, row_count = len(target.candidates), len(target.learned)
-    picked = rows if len(rows) * FEW < row_count else None
+    row_count = len(target.learned)
+    growing = table.growing if target.population is None else None
+    if len(rows) * FEW < row_count:
+        return _of_rows(target, rows)
     if isinstance(target, OneValue):
         codes = target.codes if target.population is None else np.where(target.learned, target.codes, np.int32(-1))
-        if picked is not None:
-            codes = target.codes[picked]
-        classes = Classes(count, codes, np.zeros(1, np.int64), codes[:0])
-        counted = np.bincount(codes[codes >= 0], minlength=count).astype(np.float64)
-        return _renumbered(Learned(picked, row_count, classes, rows, None, counted, None))
-    return _renumbered(_of_many(target, picked, rows, row_count))
-
-
-def _of_many(target: ManyFeatures, picked: Rows | None, rows: Rows, row_count: int) -> Learned:
+        classes = Classes(len(target.candidates), row_count, codes, np.zeros(1, np.int64), codes[:0])
+        return Learned(None, row_count, classes, rows, None, _per_class(codes, classes.count), None, growing)
     places, codes = target.entries(rows)
-    owners = rows[places] if picked is None else places.astype(np.uint32)
-    total = row_count if picked is None else len(rows)
-    offsets: NDArray[np.int64] = np.zeros(total + 1, np.int64)
-    np.cumsum(np.bincount(owners, minlength=total), out=offsets[1:])
-    entries = codes.astype(np.int32)
-    classes = Classes(len(target.candidates), None, offsets, entries)
-    counted = np.bincount(codes, minlength=len(target.candidates)).astype(np.float64)
-    mask = target.learned if picked is None else np.ones(len(rows), np.bool_)
-    return Learned(picked, row_count, classes, rows, mask, counted, Entries(owners, entries))
+    classes, entries = _listed(target, rows[places], codes, row_count)
+    return Learned(None, row_count, classes, rows, target.learned, _per_class(codes, classes.count), entries, growing)
 
 
-def _renumbered(learned: Learned) -> Learned:
-    """A problem about picked rows alone numbers them from 0."""
-    if learned.picked is None:
-        return learned
-    count = len(learned.picked)
-    return replace(learned, row_count=count, rows=np.arange(count, dtype=np.uint32))
+def _of_rows(target: Target, rows: Rows) -> Learned:
+    """A problem about these rows alone, numbered from 0."""
+    count = len(rows)
+    own: Rows = np.arange(count, dtype=np.uint32)
+    if isinstance(target, OneValue):
+        codes = target.codes[rows]
+        classes = Classes(len(target.candidates), count, codes, np.zeros(1, np.int64), codes[:0])
+        return Learned(rows, count, classes, own, None, _per_class(codes, classes.count), None)
+    places, found = target.entries(rows)
+    classes, entries = _listed(target, places.astype(np.uint32), found, count)
+    everything = np.ones(count, np.bool_)
+    return Learned(rows, count, classes, own, everything, _per_class(found, classes.count), entries)
+
+
+def _listed(target: Target, owners: Rows, found: NDArray[np.int64], row_count: int) -> tuple[Classes, Entries]:
+    """Lists of classes: each owner, not decreasing, has the class that is found with it."""
+    offsets: NDArray[np.int64] = np.zeros(row_count + 1, np.int64)
+    np.cumsum(np.bincount(owners, minlength=row_count), out=offsets[1:])
+    entries = found.astype(np.int32)
+    return Classes(len(target.candidates), row_count, None, offsets, entries), Entries(owners, entries)
+
+
+def _per_class(codes: NDArray[np.int32] | NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    return np.bincount(codes[codes >= 0], minlength=count).astype(np.float64)

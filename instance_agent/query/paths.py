@@ -53,6 +53,11 @@ class PathColumn:
         self.is_text = column.schema.type is ColumnType.TEXT
 
     @property
+    def tables(self) -> tuple[TableView, ...]:
+        """The linked tables that the path leads through."""
+        return tuple(hop.target for hop in self.hops)
+
+    @property
     def features(self) -> Sequence[FeatureValue]:
         """The distinct features, in no order to rely on; no row may have some of them."""
         return self.column.features

@@ -68,6 +68,11 @@ class OneValue:
     partition: bool = True
     kept: dict[Hashable, object] = field(default_factory=dict, compare=False)  # what was worked out from it
 
+    @property
+    def tables(self) -> tuple[TableView, ...]:
+        """The linked tables that the candidates depend on."""
+        return self.column.tables if self.linked is None else (*self.column.tables, self.linked.table)
+
     @cached_property
     def learned(self) -> NDArray[np.bool_]:
         """Mask of the rows to learn from: those of the population whose target is known."""
@@ -120,6 +125,11 @@ class ManyFeatures:
     linked: LinkedRows | None
     partition: bool = False
     kept: dict[Hashable, object] = field(default_factory=dict, compare=False)  # what was worked out from it
+
+    @property
+    def tables(self) -> tuple[TableView, ...]:
+        """The linked tables that the candidates depend on."""
+        return self.column.tables if self.linked is None else (*self.column.tables, self.linked.table)
 
     @cached_property
     def learned(self) -> NDArray[np.bool_]:
@@ -177,10 +187,7 @@ def make_target(scope: Scope, table: TableView, population: RowSet, field_name: 
 
 
 def _still_true(scope: Scope, target: Target) -> bool:
-    tables = [hop.target for hop in target.column.hops]
-    if target.linked is not None:
-        tables.append(target.linked.table)
-    return all(scope.view.tables.get(table.name) is table for table in tables)
+    return all(scope.view.tables.get(table.name) is table for table in target.tables)
 
 
 def _made(scope: Scope, table: TableView, population: NDArray[np.bool_] | None, field: FieldName) -> Target:

@@ -60,7 +60,7 @@ def test_a_text_too_long_to_analyse_is_refused(
 def test_an_answer_too_large_for_memory_is_refused(
     monkeypatch: pytest.MonkeyPatch, endpoint: str, body: dict[str, object]
 ) -> None:
-    monkeypatch.setattr(page, "MOST_VALUES", 8)
+    monkeypatch.setattr(page, "MOST_VALUES", 12)
     error = refused(endpoint, **body)
     assert (error.code, error.status) == ("query_invalid", 400)
     assert "ask for a part of it" in error.message
