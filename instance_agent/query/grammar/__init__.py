@@ -1,7 +1,8 @@
 """The query language of the API's version 1: JSON in, a typed query out. This is its definition.
 
 A body is an object; which query it is shows in the member that names its operation. An endpoint takes its own
-operation, `_query` and the elements of `_batch` take any. Members with a `?` may be missing or null.
+operation, `_query` and the elements of `_batch` take any. Members with a `?` may be missing; a member that is null is
+missing.
 
     batch      := [any, ...]                                   at most 1000
     any        := search | query | predict | match | recommend | relate | similarity | estimate | aggregate | evaluate

@@ -194,8 +194,8 @@ def _unevaluated(body: JsonValue, place: Place) -> Query:
 def _members(body: JsonValue, known: tuple[str, ...], place: Place, what: str) -> Members:
     if not isinstance(body, dict):
         raise place.invalid(f'a query is an object like {{"from": "table"}}, not {shown(body)}')
-    for key in body:
-        if key not in known:
+    for key, value in body.items():
+        if key not in known and (value is not None or key not in KNOWN):
             fault = f"'{key}' is not supported in {what}" if key in KNOWN else f"unknown member {shown(key)}"
             raise place.member(key).invalid(f"{fault}; {what} may have {', '.join(known)}")
     return {key: value for key, value in body.items() if value is not None}

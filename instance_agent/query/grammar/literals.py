@@ -125,7 +125,7 @@ def _scalar(value: JsonValue, place: Place) -> JsonValue:
 def _numeric(json: JsonValue, place: Place) -> JsonValue:
     if is_hole(json):
         literal(json, place)
-        return 0
+        return 1
     return json if isinstance(json, list | dict) else _scalar(json, place)
 
 
