@@ -1,13 +1,13 @@
-"""The body of `_evaluate`: what it becomes, where a template may take a value of the tested row, and what is refused."""
+"""The body of `_evaluate`: what it becomes, where a template takes a value of the tested row, and what is refused."""
 
 from __future__ import annotations
 
 import pytest
 
+from instance_agent.query import queries
 from instance_agent.query.grammar import PARSERS, parse_query
 from instance_agent.query.propositions import EVERYTHING, All, Equals, FieldTest, IndexTest, Mod, Proposition
 from instance_agent.query.queries import Evaluate, Narrowed, Sampled, Slice, Table
-from instance_agent.query.queries import TestSource as Tested
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.trees import refusal_of, unplaced
 
@@ -35,9 +35,9 @@ def test_what_an_evaluation_becomes() -> None:
     assert (full.train, full.select, full.group, full.goal) == (F, ("n", "accuracy"), ("l", "x"), All(()))
     assert evaluated({"test": {"$sample": {"n": 5}}}, predict="x").test == Sampled(5, 0)
     assert evaluated({"test": {"$sample": {"n": 5, "seed": -1}}}, predict="x").test == Sampled(5, -1)
-    assert evaluated({"testSource": {}}, predict="x").test == Tested(None)
+    assert evaluated({"testSource": {}}, predict="x").test == queries.TestSource(None)
     source: JsonValue = {"from": {"from": "t"}, "where": F_JSON, "limit": 50, "select": ["x"]}
-    assert evaluated({"testSource": source, "test": None}, predict="x").test == Tested(
+    assert evaluated({"testSource": source, "test": None}, predict="x").test == queries.TestSource(
         Narrowed(T, EVERYTHING, None, ""), F, Slice(0, 50)
     )
 
