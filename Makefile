@@ -34,7 +34,7 @@ format: install ## Put the code into its one format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: install ## Write the reference pages (errors, settings) from the code
+docs: install ## Write the reference pages (errors, settings, conformance) from the code
 	$(BIN)/python -m tests.reference
 
 benchmark: install ## Measure the storage beside other databases (make benchmark ARGS="--rows 10000"), write docs/benchmarks.md

@@ -1,6 +1,7 @@
 """The reference pages that are written from the code: `make docs` writes them, a test holds them to it.
 
-docs/errors.md from each service's table of errors, docs/settings.md from each service's settings.
+docs/errors.md from each service's table of errors, docs/settings.md from each service's settings, docs/conformance.md
+from the comparisons with recorded answers.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from instance_agent import settings as agent_settings
 from mission_control import errors as console_errors
 from mission_control import settings as console_settings
 from mission_control.identity import provider_settings
+from tests.conformance.page import conformance_page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -110,7 +112,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PAGES = {"errors.md": errors_page, "settings.md": settings_page}
+PAGES = {"errors.md": errors_page, "settings.md": settings_page, "conformance.md": conformance_page}
 
 if __name__ == "__main__":
     for name, render in PAGES.items():
