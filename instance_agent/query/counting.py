@@ -90,6 +90,48 @@ class PickedRows:
         return (np.searchsorted(self.offsets, having, side="right") - 1).astype(np.uint32)
 
 
+class FirstRows:
+    """The rows of a column before a certain one."""
+
+    def __init__(self, column: Source, row_count: int) -> None:
+        self.path = column.path
+        self.splits = column.splits
+        self.is_text = column.is_text
+        self._column = column
+        self._row_count = row_count
+
+    @property
+    def feature_count(self) -> int:
+        """Of the whole column."""
+        return self._column.feature_count
+
+    @property
+    def codes(self) -> NDArray[np.int32]:
+        """Of the first rows."""
+        return self._column.codes[: self._row_count]
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """Of the first rows."""
+        return self._column.offsets[: self._row_count + 1]
+
+    @property
+    def feature_codes(self) -> NDArray[np.int32]:
+        """Of the first rows."""
+        return self._column.feature_codes[: int(self.offsets[-1])]
+
+    @property
+    def numbers(self) -> NDArray[np.float64] | None:
+        """Of the first rows."""
+        numbers = self._column.numbers
+        return None if numbers is None else numbers[: self._row_count]
+
+    def rows_with(self, code: int) -> Rows:
+        """Those of the first rows that have the feature."""
+        rows = self._column.rows_with(code)
+        return rows[: int(np.searchsorted(rows, self._row_count))]
+
+
 @dataclass(frozen=True)
 class Condition:
     """A condition as a column: code 1 where it holds, else 0."""
@@ -161,7 +203,7 @@ class Counted:
 
     @classmethod
     def all_of(cls, source: Source, classes: Classes, learned: NDArray[np.bool_] | None) -> Counted:
-        """Every row there is."""
+        """Every row of the source."""
         made = matrix(source, classes)
         if not source.is_text:
             return cls(classes.row_count, made, None, 0.0, {})
@@ -173,7 +215,7 @@ class BoundColumn:
     """A column of a problem (`inference.problem.Column`)."""
 
     def __init__(self, source: Source, classes: Classes, learned: NDArray[np.bool_] | None, counted: Counted) -> None:
-        """learned: mask of the rows learned from; None: those with a class. counted: in some of these rows."""
+        """learned: mask of the rows learned from; None: those with a class. counted: in the first of these rows."""
         self.source = source
         self.path = source.path
         self.splits = source.splits

@@ -12,7 +12,8 @@ from instance_agent.query.deadline import Deadline
 from instance_agent.query.filters import population
 from instance_agent.query.grammar import parse_search
 from instance_agent.query.inferring import Prepared, prepare
-from instance_agent.query.paths import path_column
+from instance_agent.query.learned import Learned
+from instance_agent.query.paths import PathColumn, path_column
 from instance_agent.query.scope import FieldName, Scope
 from instance_agent.schema.types import JsonValue, Row
 from tests.unit.instance_agent.query.histories import History
@@ -76,13 +77,21 @@ def check(history: History, source: JsonValue, target: str, path: str) -> None:
     table, rows = population(scope, parse_search({"from": source}).source)
     prepared = prepare(scope, table, rows, FieldName(tuple(target.split(".")), "predict", "predict"))
     column = path_column(scope, table, FieldName(tuple(path.split(".")), "where", "where"))
-    bound = prepared.learned.bound(prepared.target, column)
-    inside = [table.row(int(number)) for number in prepared.target.learned_rows]
-    candidates = [key(candidate) for candidate in prepared.target.candidates]
+    for learned in (prepared.learned, prepared.learned.first):
+        check_counts(history, prepared, learned, column)
+
+
+def check_counts(history: History, prepared: Prepared, learned: Learned, column: PathColumn) -> None:
+    target, path = prepared.target, column.path
+    asked = ".".join(target.path)
+    bound = learned.bound(column)
+    rows = target.learned_rows[: len(learned.rows)]
+    inside = [prepared.table.row(int(number)) for number in rows]
+    candidates = [key(candidate) for candidate in target.candidates][: learned.classes.count]
     counts: dict[str, Counter[str]] = {}
     having: Counter[str] = Counter()
     for row in inside:
-        own = classes(history, row, prepared, target)
+        own = classes(history, row, prepared, asked)
         for feature in features(history, row, path):
             counts.setdefault(feature, Counter()).update(own)
             having[feature] += 1
@@ -91,14 +100,14 @@ def check(history: History, source: JsonValue, target: str, path: str) -> None:
         found = dict(zip(candidates, bound.class_counts(code).tolist(), strict=True))
         assert {name: count for name, count in found.items() if count} == counts.get(feature, {}), feature
         assert bound.learned_with(code) == having[feature]
-    per_class = Counter(name for row in inside for name in classes(history, row, prepared, target))
-    assert dict(zip(candidates, prepared.learned.class_rows.tolist(), strict=True)) == {
+    per_class = Counter(name for row in inside for name in classes(history, row, prepared, asked))
+    assert dict(zip(candidates, learned.class_rows.tolist(), strict=True)) == {
         name: per_class[name] for name in candidates
     }
     if column.is_text:
         tokens: Counter[str] = Counter()
         for row in inside:
-            tokens.update(dict.fromkeys(classes(history, row, prepared, target), len(features(history, row, path))))
+            tokens.update(dict.fromkeys(classes(history, row, prepared, asked), len(features(history, row, path))))
         assert bound.token_exposure.tolist() == [tokens[name] for name in candidates]
         assert bound.token_total == sum(len(features(history, row, path)) for row in inside)
 
@@ -118,4 +127,4 @@ def test_counts_grow_with_the_table(tmp_path: Path, target: str) -> None:
     for _ in range(3):
         for path in COLUMNS:
             check(history, "orders", target, path)
-        history.insert("orders", 3)
+        history.insert("orders", 30)
