@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial
 
 import numpy as np
 
 from instance_agent.engine.tables import TableView
-from instance_agent.index.column import ColumnView
+from instance_agent.query.conditions import AllOf, AnyOf, Condition, NoneOf
+from instance_agent.query.joins import Linking
+from instance_agent.query.paths import FEATURE, hop_of
 from instance_agent.query.propositions import (
     All,
     Any,
     Atomic,
-    ComparePosition,
+    Context,
     Defined,
-    Equals,
+    Exists,
     FieldTest,
     IndexTest,
-    Mod,
+    Nearest,
     Not,
-    PositionTest,
+    On,
     Proposition,
+    RowHashTest,
     Test,
 )
 from instance_agent.query.queries import Source, Table
 from instance_agent.query.refusals import unsupported
-from instance_agent.query.rowsets import RowSet, as_list, both, complement, either
+from instance_agent.query.rowsets import Mask, RowSet, as_list, both
 from instance_agent.query.scope import FieldName, Scope, column_of, linked_table
-from instance_agent.query.value_tests import ordered, rows_passing
+from instance_agent.query.value_tests import condition_on
+from instance_agent.query.whole_numbers import on_position, on_row_hash
 
 
 def population(scope: Scope, source: Source) -> tuple[TableView, RowSet]:
@@ -46,63 +50,59 @@ def rows_satisfying(scope: Scope, table: TableView, proposition: Proposition) ->
     Raises 400 for fields, types and operators that don't fit, whatever the rows are, and `query_timeout`.
     """
     scope.deadline.check()
+    return condition_of(scope, table, proposition).rows()
+
+
+def condition_of(scope: Scope, table: TableView, proposition: Proposition) -> Condition:  # noqa: PLR0911 - one per node
+    """The proposition, checked against the schema, to be asked for rows. Raises 400, `query_timeout`."""
     match proposition:
         case FieldTest():
-            return _field(scope, table, proposition)
+            return _field(scope, table, proposition.path, proposition.test, proposition.place)
         case IndexTest():
-            return _index(table, proposition.test)
+            return on_position(table, proposition.test)
+        case RowHashTest():
+            return on_row_hash(table, proposition.test)
+        case Exists():
+            every = [_field(scope, table, path, Defined(True), proposition.place) for path in proposition.paths]
+            return AllOf(every, partial(everything, table), scope.deadline)
         case All():
-            parts = (rows_satisfying(scope, table, part) for part in proposition.parts)
-            return reduce(both, parts, everything(table))  # two sets in memory, however many parts
+            parts = [condition_of(scope, table, part) for part in proposition.parts]
+            return AllOf(parts, partial(everything, table), scope.deadline)
+        case On():
+            parts = [condition_of(scope, table, part) for part in (proposition.part, proposition.condition)]
+            return AllOf(parts, partial(everything, table), scope.deadline)
         case Any():
-            return either((rows_satisfying(scope, table, part) for part in proposition.parts), table.row_count)
+            parts = [condition_of(scope, table, part) for part in proposition.parts]
+            return AnyOf(parts, table.row_count, scope.deadline)
         case Not():
-            return complement(rows_satisfying(scope, table, proposition.part), everything(table))
-        case Atomic():
-            return rows_satisfying(scope, table, proposition.part)
-        case _:
-            raise unsupported("this operator is not supported by this version", "where")
+            return NoneOf(condition_of(scope, table, proposition.part), partial(everything, table))
+        case Atomic() | Context():
+            return condition_of(scope, table, proposition.part)
+        case Nearest():
+            raise unsupported("$knn and $nn are not supported by this version", proposition.place)
 
 
-def _field(scope: Scope, table: TableView, condition: FieldTest) -> RowSet:
-    said_by = condition.place if len(condition.path) == 1 and condition.place.count(".") == 1 else ""
-    field = FieldName(condition.path, condition.place, said_by)
-    return _at_path(scope, table, condition.path, condition.test, field)
+def _field(scope: Scope, table: TableView, path: tuple[str, ...], test: Test, place: str) -> Condition:
+    said_by = place if len(path) == 1 and place.count(".") == 1 else ""
+    field = FieldName(path, place, said_by)
+    columns = path[:-1] if len(path) > 1 and path[-1] == FEATURE else path
+    if test == Defined(False) and len(columns) > 1:
+        return NoneOf(_at_path(scope, table, columns, Defined(True), field), partial(everything, table))
+    return _at_path(scope, table, columns, test, field)
 
 
-def _at_path(scope: Scope, table: TableView, path: tuple[str, ...], test: Test, field: FieldName) -> RowSet:
-    column = column_of(table, path[0], field)
-    if len(path) == 1 and test == Defined(False):
-        return complement(rows_passing(column, Defined(True), field), everything(table))
-    if len(path) == 1:
-        return rows_passing(column, test, field)
-    target, link = linked_table(scope, column, field)
-    if test == Defined(False):
-        return complement(_at_path(scope, table, path, Defined(True), field), everything(table))
-    linked = as_list(_at_path(scope, target, path[1:], test, field))
-    return _pointing_to(scope, column, column_of(target, link.column, field), linked, table.row_count)
-
-
-def _pointing_to(scope: Scope, column: ColumnView, key: ColumnView, linked: RowSet, size: int) -> RowSet:
-    """Rows whose link (any element of an array of links) has the key of one of the linked rows."""
-    codes = np.unique(key.codes[linked])
-    find = column.rows_with if column.schema.type.is_array else column.rows_equal
+def _at_path(scope: Scope, table: TableView, path: tuple[str, ...], test: Test, field: FieldName) -> Condition:
+    """The test at the end of the path, links followed; `Defined(False)` only of the table's own column."""
     scope.deadline.check()
-    return either((find(key.values[code]) for code in codes.tolist() if code >= 0), size)
+    if len(path) == 1:
+        return condition_on(table, path[0], test, field, scope.deadline)
+    link = column_of(table, path[0], field)
+    target, to = linked_table(scope, link, field)
+    key = column_of(target, to.column, field)
+    linked = _at_path(scope, target, path[1:], test, field)
+    return Linking(link, key, lambda: hop_of(scope, table, path[0], field), linked)
 
 
-def everything(table: TableView) -> RowSet:
+def everything(table: TableView) -> Mask:
     """All rows of a table that are there."""
     return np.ones(table.row_count, dtype=np.bool_) if table.live is None else table.live
-
-
-def _index(table: TableView, test: PositionTest) -> RowSet:
-    positions = table.positions
-    match test:
-        case Equals():
-            passing = np.asarray(positions == test.value)
-        case Mod():
-            passing = np.asarray(positions % test.divisor == test.remainder)
-        case ComparePosition():
-            passing = ordered(test.order, positions, test.bound)
-    return both(passing, everything(table))

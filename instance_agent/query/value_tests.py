@@ -1,67 +1,80 @@
-"""Which rows of one column pass one test.
+"""What a test asks of one column, as a condition on its rows. Absent values pass no test.
 
-A test of values is asked once per distinct value; the rows follow from their codes. Absent values pass no test but
-`Defined(False)`.
+A test of values is asked once per distinct value; the rows follow from their codes, or from posting lists. On an array
+a test of single values holds when one of its elements passes.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from functools import reduce
+import operator
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from instance_agent.engine.tables import TableView
 from instance_agent.index.column import ColumnView
 from instance_agent.query import literals
+from instance_agent.query.codes import Between, CodeTest, EachValue
+from instance_agent.query.conditions import Condition, Flagged, Found, Passing
+from instance_agent.query.deadline import Deadline
 from instance_agent.query.propositions import (
     Compare,
     Defined,
     Equals,
     Has,
+    Hashed,
     Is,
     JsonIs,
     Match,
     Mod,
+    Numeric,
     Order,
     StartsWith,
     Test,
 )
 from instance_agent.query.refusals import invalid, wrong_type
-from instance_agent.query.rowsets import RowSet, both
-from instance_agent.query.scope import FieldName
+from instance_agent.query.rowsets import Mask, RowSet, both, size_of
+from instance_agent.query.scope import FieldName, column_of
+from instance_agent.query.whole_numbers import HashOfValue, Whole
 from instance_agent.schema.analyzers import longest_text
 from instance_agent.schema.types import ColumnType, JsonValue
 
 STRINGS = (ColumnType.STRING, ColumnType.TEXT)
+WHOLE_NUMBERS = (ColumnType.INT, ColumnType.LONG)
 LONGEST_TEXT = 100_000
 """Characters of a text in a request that is analysed: an analyzer may make many times as many tokens."""
+EXACT_AS_DOUBLE = 2**53
+ORDERS: Mapping[Order, Callable[[Any, Any], Any]] = MappingProxyType(
+    {
+        Order.GREATER: operator.gt,
+        Order.GREATER_OR_EQUAL: operator.ge,
+        Order.LESS: operator.lt,
+        Order.LESS_OR_EQUAL: operator.le,
+    }
+)
 
 
-def rows_passing(column: ColumnView, test: Test, field: FieldName) -> RowSet:  # noqa: PLR0911 - one line per test
-    """The rows whose value passes. Raises 400 where the test doesn't fit the column's type."""
+def condition_on(table: TableView, name: str, test: Test, field: FieldName, deadline: Deadline) -> Condition:
+    """The test of one of the table's own columns. field: how the request names it.
+
+    Raises 400 where there is no such column, or the test doesn't fit its type.
+    """
+    column = column_of(table, name, field)
     match test:
         case Defined():
-            return np.asarray(column.present == test.present)
-        case Equals():
-            return _equal(column, test.value, field)
-        case Is():
-            return column.rows_equal(literals.whole_value(column.schema.type, test.value, field))
-        case JsonIs():
-            return _json_is(column, test.value, field)
-        case Has():
-            return column.rows_with(literals.element(column.schema.type, test.feature, field))
-        case Match():
-            return _matching(column, test.text, field)
-        case StartsWith():
-            return _starting(column, test.prefix, field)
+            return _defined(table, column, test.present)
         case Compare():
-            return _comparing(column, test, field)
+            return _comparing(column, test, field, deadline)
+        case StartsWith():
+            return _starting(column, test.prefix, field, deadline)
         case Mod():
-            return _leaving(column, test, field)
+            return _leaving(column, test, field, deadline)
+        case Hashed():
+            return _hashed(table, column, test, deadline, name)
         case _:
-            raise invalid("this operator is not supported by this version", field.place)
+            return _equal(column, test, field)
 
 
 def tokens_of(column: ColumnView, text: JsonValue, field: FieldName) -> list[str]:
@@ -73,94 +86,123 @@ def tokens_of(column: ColumnView, text: JsonValue, field: FieldName) -> list[str
     return list(dict.fromkeys(column.analyze(value))) if isinstance(value, str) else []
 
 
-def _equal(column: ColumnView, value: JsonValue, field: FieldName) -> RowSet:
-    if column.schema.type.is_array and not isinstance(value, list):
-        return column.rows_with(literals.element(column.schema.type, value, field))
-    return column.rows_equal(literals.whole_value(column.schema.type, value, field))
+def _defined(table: TableView, column: ColumnView, present: bool) -> Condition:
+    def every() -> Mask:
+        if present:
+            return column.present
+        return ~column.present if table.live is None else table.live & ~column.present
+
+    return Flagged(every, lambda rows: np.asarray(column.present[rows] == present))
 
 
-def _json_is(column: ColumnView, value: JsonValue, field: FieldName) -> RowSet:
-    if column.schema.type is not ColumnType.JSON:
-        raise wrong_type(field.text, column.schema.type.value, value, field.place, said_by=field.said_by)
-    return column.rows_equal(value)
+def _equal(column: ColumnView, test: Equals | Is | JsonIs | Has | Match | Numeric, field: FieldName) -> Condition:
+    """Tests that posting lists answer."""
+    column_type = column.schema.type
+    match test:
+        case Equals(value) if not column_type.is_array or isinstance(value, list):
+            whole = literals.whole_value(column_type, value, field)
+        case Is(value):
+            whole = literals.whole_value(column_type, value, field)
+        case JsonIs(value):
+            if column_type is not ColumnType.JSON:
+                raise wrong_type(field.text, column_type.value, value, field.place, said_by=field.said_by)
+            whole = value
+        case Match(text) if column_type is ColumnType.TEXT:
+            tokens = tokens_of(column, text, field)
+            return Found(lambda: _with_all(column, tokens))
+        case Equals(value) | Has(value) | Match(value) | Numeric(value):
+            feature = literals.element(column_type, value, field)
+            if isinstance(test, Numeric) and not column_type.element.is_numeric:
+                raise invalid(f"$numeric needs a field of numbers, and '{field.text}' is {_typed(column)}", field.place)
+            return Found(lambda: column.rows_with(feature))
+    return Found(lambda: column.rows_equal(whole))
 
 
-def _matching(column: ColumnView, text: JsonValue, field: FieldName) -> RowSet:
-    if column.schema.type is not ColumnType.TEXT:
-        return column.rows_with(literals.element(column.schema.type, text, field))
-    lists: list[RowSet] = sorted((column.rows_with(token) for token in tokens_of(column, text, field)), key=len)
-    if not lists:
+def _with_all(column: ColumnView, tokens: list[str]) -> RowSet:
+    if not tokens:
         return column.present
-    return reduce(both, lists)
+    first, *others = sorted((column.rows_with(token) for token in tokens), key=size_of)
+    found: RowSet = first
+    for rows in others:
+        found = both(found, rows)
+    return found
 
 
-def _starting(column: ColumnView, prefix: str, field: FieldName) -> RowSet:
-    if column.schema.type not in STRINGS:
-        raise invalid(f"$startsWith needs a String or Text field, and '{field.text}' is {_typed(column)}", field.place)
-    return _by_value(column, lambda value: isinstance(value, str) and value.startswith(prefix))
-
-
-def _comparing(column: ColumnView, test: Compare, field: FieldName) -> RowSet:
-    column_type, bound = column.schema.type, test.bound
-    if column_type in STRINGS and isinstance(bound, str):
-        return _by_value(column, lambda value: isinstance(value, str) and _string_order(test.order, value, bound))
-    if column_type.is_numeric and not isinstance(bound, str):
-        if column_type is ColumnType.LONG:
-            return _longs_comparing(column, test.order, bound)
-        return ordered(test.order, column.numbers, literals.double(bound))
-    if column_type in STRINGS or column_type.is_numeric:
+def _comparing(column: ColumnView, test: Compare, field: FieldName, deadline: Deadline) -> Condition:
+    column_type, bound, compared = column.schema.type, test.bound, ORDERS[test.order]
+    if column_type.element in STRINGS and isinstance(bound, str):
+        too_small, too_large = _outside(test.order, bound)
+        return _between(column, too_small, too_large, deadline)
+    if column_type.element.is_numeric and not isinstance(bound, str):
+        if column_type.is_array or (column_type is ColumnType.LONG and not abs(bound) < EXACT_AS_DOUBLE):
+            return _passing(column, lambda value: bool(compared(value, bound)), deadline)
+        double = literals.double(bound)
+        return Flagged(
+            lambda: np.asarray(compared(column.numbers, double)),
+            lambda rows: np.asarray(compared(column.numbers[rows], double)),
+        )
+    if column_type.element in STRINGS or column_type.element.is_numeric:
         raise wrong_type(field.text, column_type.value, bound, field.place, said_by=field.said_by)
     raise invalid(f"{test.order.value} needs numbers or strings, and '{field.text}' is {_typed(column)}", field.place)
 
 
-def _longs_comparing(column: ColumnView, order: Order, bound: float) -> RowSet:
-    """Exact also beyond 2**53: a fraction is moved to the whole number that decides the same."""
-    if not math.isfinite(bound):
-        return ordered(order, column.numbers, bound)
-    down = order in (Order.GREATER, Order.LESS_OR_EQUAL)
-    limit = math.floor(bound) if down else math.ceil(bound)
-    longs = np.fromiter(column.values, np.int64, len(column.values))
-    return _spread(ordered(order, longs, limit), column.codes)
+def _outside(order: Order, bound: str) -> tuple[Callable[[str], bool], Callable[[str], bool]]:
+    """Is a string before those that pass? After them?"""
+    compared = ORDERS[order]
+    if order in (Order.GREATER, Order.GREATER_OR_EQUAL):
+        return lambda value: not compared(value, bound), lambda _: False
+    return lambda _: False, lambda value: not compared(value, bound)
 
 
-def ordered(order: Order, values: NDArray[np.float64] | NDArray[np.int64], bound: float) -> NDArray[np.bool_]:
-    match order:
-        case Order.GREATER:
-            return np.asarray(values > bound)
-        case Order.GREATER_OR_EQUAL:
-            return np.asarray(values >= bound)
-        case Order.LESS:
-            return np.asarray(values < bound)
-        case Order.LESS_OR_EQUAL:
-            return np.asarray(values <= bound)
+def _starting(column: ColumnView, prefix: str, field: FieldName, deadline: Deadline) -> Condition:
+    if column.schema.type.element not in STRINGS:
+        raise invalid(f"$startsWith needs strings, and '{field.text}' is {_typed(column)}", field.place)
+    return _between(
+        column,
+        lambda value: value < prefix,
+        lambda value: value > prefix and not value.startswith(prefix),
+        deadline,
+    )
 
 
-def _string_order(order: Order, value: str, bound: str) -> bool:
-    match order:
-        case Order.GREATER:
-            return value > bound
-        case Order.GREATER_OR_EQUAL:
-            return value >= bound
-        case Order.LESS:
-            return value < bound
-        case Order.LESS_OR_EQUAL:
-            return value <= bound
-
-
-def _leaving(column: ColumnView, test: Mod, field: FieldName) -> RowSet:
-    if column.schema.type not in (ColumnType.INT, ColumnType.LONG):
+def _leaving(column: ColumnView, test: Mod, field: FieldName, deadline: Deadline) -> Condition:
+    if column.schema.type.element not in WHOLE_NUMBERS:
         raise invalid(f"$mod needs an Int or Long field, and '{field.text}' is {_typed(column)}", field.place)
-    return _by_value(column, lambda value: isinstance(value, int) and value % test.divisor == test.remainder)
+    return _passing(column, lambda value: isinstance(value, int) and value % test.divisor == test.remainder, deadline)
 
 
-def _by_value(column: ColumnView, passes: Callable[[JsonValue], bool]) -> NDArray[np.bool_]:
-    truth = np.fromiter(map(passes, column.values), np.bool_, len(column.values))
-    return _spread(truth, column.codes)
+def _hashed(table: TableView, column: ColumnView, test: Hashed, deadline: Deadline, name: str) -> Condition:
+    def kept(make: Callable[[], Whole]) -> Whole:
+        found = table.derived.get(("hashes", name))
+        if not isinstance(found, np.ndarray):
+            found = table.derived[("hashes", name)] = make()
+        return found
+
+    return Passing(column, lambda: HashOfValue(column.values, test.any_of, kept, deadline), by_feature=False)
 
 
-def _spread(truth: NDArray[np.bool_], codes: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """From distinct values to rows; the code -1 of absent values finds the False put at the end."""
-    return np.append(truth, False)[codes]
+def _passing(column: ColumnView, passes: Callable[[JsonValue], bool], deadline: Deadline) -> Condition:
+    """Values, or elements of an array, tested one by one."""
+    by_element = column.schema.type.is_array
+
+    def test() -> CodeTest:
+        return EachValue(column.features if by_element else column.values, passes, deadline)
+
+    return Passing(column, test, by_feature=by_element)
+
+
+def _between(
+    column: ColumnView, before: Callable[[str], bool], after: Callable[[str], bool], deadline: Deadline
+) -> Condition:
+    """Strings, or elements of an array of strings, in between two places of their order."""
+    by_element = column.schema.type.is_array
+
+    def test() -> CodeTest:
+        if by_element:
+            return Between(column.features, 0, before, after, deadline)
+        return Between(column.values, column.sorted_count, before, after, deadline)
+
+    return Passing(column, test, by_feature=by_element)
 
 
 def _typed(column: ColumnView) -> str:

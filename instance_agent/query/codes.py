@@ -1,0 +1,104 @@
+"""Which of a column's distinct values (or features) pass a test, by their codes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instance_agent.query.deadline import Deadline
+from instance_agent.query.rowsets import Mask
+from instance_agent.schema.types import JsonValue
+
+CHUNK = 16_384
+"""Values that are tested between two looks at the clock."""
+
+Codes = NDArray[np.int32]
+
+
+class CodeTest(ABC):
+    """A test that a code passes or doesn't."""
+
+    count: int
+    """How many codes there are."""
+
+    @abstractmethod
+    def all(self) -> Mask:
+        """Per code, whether it passes. Raises `query_timeout`."""
+
+    @abstractmethod
+    def of(self, codes: Codes) -> Mask:
+        """Of each of these codes."""
+
+
+class Marked(CodeTest):
+    """A test whose outcome is known."""
+
+    def __init__(self, truth: Mask) -> None:
+        self.count = len(truth)
+        self._truth = truth
+
+    def all(self) -> Mask:
+        return self._truth
+
+    def of(self, codes: Codes) -> Mask:
+        return np.asarray(self._truth[codes])
+
+
+class EachValue(CodeTest):
+    """A test of values, one after the other."""
+
+    def __init__(self, values: Sequence[JsonValue], passes: Callable[[JsonValue], bool], deadline: Deadline) -> None:
+        self.count = len(values)
+        self._values = values
+        self._passes = passes
+        self._deadline = deadline
+
+    def all(self) -> Mask:
+        truth = np.empty(self.count, np.bool_)
+        remaining = iter(self._values)
+        for start in range(0, self.count, CHUNK):
+            self._deadline.check()
+            chunk = list(islice(remaining, CHUNK))
+            truth[start : start + len(chunk)] = np.fromiter(map(self._passes, chunk), np.bool_, len(chunk))
+        return truth
+
+    def of(self, codes: Codes) -> Mask:
+        self._deadline.check()
+        return np.fromiter((self._passes(self._values[code]) for code in codes.tolist()), np.bool_, len(codes))
+
+
+class Between(EachValue):
+    """A test of strings that those in between two places of their order pass."""
+
+    def __init__(
+        self,
+        values: Sequence[JsonValue],
+        sorted_count: int,
+        before: Callable[[str], bool],
+        after: Callable[[str], bool],
+        deadline: Deadline,
+    ) -> None:
+        """before, after: is a string too small, too large? sorted_count: so many of the first values are in order."""
+        super().__init__(
+            values, lambda value: isinstance(value, str) and not before(value) and not after(value), deadline
+        )
+        self._sorted_count = sorted_count
+        self._before = before
+        self._after = after
+
+    def all(self) -> Mask:
+        if not self._sorted_count:
+            return super().all()
+        truth = np.zeros(self.count, np.bool_)
+        ordered = range(self._sorted_count)
+        start = bisect_left(ordered, True, key=lambda place: not self._before(str(self._values[place])))
+        end = bisect_left(ordered, True, lo=start, key=lambda place: self._after(str(self._values[place])))
+        truth[start:end] = True
+        rest = EachValue(self._values[self._sorted_count :], self._passes, self._deadline)
+        truth[self._sorted_count :] = rest.all()
+        return truth

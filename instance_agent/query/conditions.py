@@ -1,0 +1,230 @@
+"""Conditions on rows, checked against the schema, to be asked in whichever way costs least.
+
+A condition can be asked for all rows that it holds for, or which of a few given rows it holds for. A conjunction first
+finds rows by posting lists, and then asks its other parts about these rows only.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instance_agent.index.column import ColumnView
+from instance_agent.index.ragged import gathered
+from instance_agent.query.codes import CodeTest
+from instance_agent.query.deadline import Deadline
+from instance_agent.query.rowsets import Mask, Rows, RowSet, as_list, both, contained, either, size_of, without
+
+FEW_POSTINGS = 16
+"""So few posting lists are always read instead of looking at every row."""
+ROWS_PER_POSTING = 4096
+"""Reading one more posting list costs about as much as looking at so many rows."""
+ROWS_PER_CHECK = 8
+"""Rows that are left are asked one by one where they are fewer than one in so many of the table's."""
+LISTS_HELD = 4
+"""Posting lists wait to be intersected, shortest first, until they hold so many times the table's rows."""
+
+
+class Effort(IntEnum):
+    """What it takes to find all rows that a condition holds for."""
+
+    POSTINGS = 0  # as many steps as there are such rows
+    NUMBERS = 1  # a look at every row
+    VALUES = 2  # a look at every distinct value, and at every row
+    TABLE = 3  # that, and the making of a set nearly as large as the table
+
+
+class Condition(ABC):
+    """Something that holds for some rows of one table."""
+
+    effort: Effort
+
+    @abstractmethod
+    def rows(self) -> RowSet:
+        """All rows it holds for. Raises `query_timeout`."""
+
+    @abstractmethod
+    def among(self, rows: Rows) -> Mask:
+        """Which of these rows, increasing and none of them dead, it holds for. Raises `query_timeout`."""
+
+
+class Found(Condition):
+    """Rows that are found by themselves, as in a posting list."""
+
+    effort = Effort.POSTINGS
+
+    def __init__(self, find: Callable[[], RowSet]) -> None:
+        self._find = find
+
+    def rows(self) -> RowSet:
+        return self._find()
+
+    def among(self, rows: Rows) -> Mask:
+        return contained(self._find(), rows)
+
+
+class Flagged(Condition):
+    """Rows that an array of the whole table says something about."""
+
+    effort = Effort.NUMBERS
+
+    def __init__(self, all_rows: Callable[[], RowSet], among: Callable[[Rows], Mask]) -> None:
+        """all_rows: those it holds for. among: which of these rows it holds for."""
+        self._all_rows = all_rows
+        self._among = among
+
+    def rows(self) -> RowSet:
+        return self._all_rows()
+
+    def among(self, rows: Rows) -> Mask:
+        return self._among(rows)
+
+
+class Passing(Condition):
+    """Rows whose value has a code that passes; or, by_feature, any of whose features has."""
+
+    effort = Effort.VALUES
+
+    def __init__(self, column: ColumnView, test: Callable[[], CodeTest], *, by_feature: bool) -> None:
+        """test: makes the test of the codes of values, or of features, when it is needed."""
+        self._column = column
+        self._make_test = test
+        self._by_feature = by_feature and column.splits
+
+    @cached_property
+    def _test(self) -> CodeTest:
+        return self._make_test()
+
+    def rows(self) -> RowSet:
+        column, truth = self._column, self._test.all()
+        passing = np.flatnonzero(truth)
+        has_postings = self._by_feature or not column.splits
+        if has_postings and len(passing) <= max(FEW_POSTINGS, column.row_count // ROWS_PER_POSTING):
+            names = column.features if self._by_feature else column.values
+            return either((column.rows_with(names[code]) for code in passing.tolist()), column.row_count)
+        if not self._by_feature:
+            return np.append(truth, False).take(column.codes)  # the code -1 finds the False at the end
+        rows = np.repeat(np.arange(column.row_count, dtype=np.uint32), np.diff(column.feature_offsets))
+        mask = np.zeros(column.row_count, np.bool_)
+        mask[rows[truth.take(column.feature_codes)]] = True
+        return mask
+
+    def among(self, rows: Rows) -> Mask:
+        column = self._column
+        if not self._by_feature:
+            return self._of(column.codes[rows])
+        offsets, codes = gathered(column.feature_offsets, column.feature_codes, rows)
+        holds = np.zeros(len(rows), np.bool_)
+        holds[np.repeat(np.arange(len(rows)), np.diff(offsets))[self._of(codes)]] = True
+        return holds
+
+    def _of(self, codes: NDArray[np.int32]) -> Mask:
+        if len(codes) > self._test.count:
+            return np.append(self._test.all(), False).take(codes)
+        distinct, places = np.unique(codes, return_inverse=True)
+        truth = np.zeros(len(distinct), np.bool_)
+        truth[distinct >= 0] = self._test.of(distinct[distinct >= 0])
+        return np.asarray(truth[places])
+
+
+class AllOf(Condition):
+    """Every part holds; everything when there is none."""
+
+    def __init__(self, parts: Sequence[Condition], everything: Callable[[], Mask], deadline: Deadline) -> None:
+        self._parts = sorted(parts, key=lambda part: part.effort)
+        self._everything = everything
+        self._deadline = deadline
+        self.effort = self._parts[0].effort if self._parts else Effort.TABLE
+
+    def rows(self) -> RowSet:
+        everything = self._everything()
+        size = len(everything)
+        listed = [part for part in self._parts if part.effort is Effort.POSTINGS]
+        found = self._intersection(listed, size)
+        for part in self._parts[len(listed) :]:
+            self._deadline.check()
+            if found is None:
+                found = part.rows()
+            elif found.dtype != np.bool_ and found.size * ROWS_PER_CHECK < size:
+                candidates = as_list(found)
+                found = candidates[part.among(candidates)]
+            else:
+                found = both(found, part.rows())
+        return everything if found is None else found
+
+    def among(self, rows: Rows) -> Mask:
+        left = np.arange(len(rows))
+        for part in self._parts:
+            self._deadline.check()
+            left = left[part.among(rows[left])]
+        holds = np.zeros(len(rows), np.bool_)
+        holds[left] = True
+        return holds
+
+    def _intersection(self, parts: Sequence[Condition], size: int) -> RowSet | None:
+        """Of parts with posting lists, the shortest lists first; None when there is no part."""
+        waiting: list[RowSet] = []
+        held = 0
+        for part in parts:
+            self._deadline.check()
+            waiting.append(part.rows())
+            held += len(waiting[-1])
+            if held > size * LISTS_HELD:
+                waiting = [_smallest_first(waiting)]
+                held = len(waiting[0])
+        return _smallest_first(waiting) if waiting else None
+
+
+def _smallest_first(sets: Sequence[RowSet]) -> RowSet:
+    first, *others = sorted(sets, key=size_of)
+    for rows in others:
+        first = both(first, rows)
+    return first
+
+
+class AnyOf(Condition):
+    """At least one part holds; false when there is none."""
+
+    def __init__(self, parts: Sequence[Condition], row_count: int, deadline: Deadline) -> None:
+        self._parts = parts
+        self._row_count = row_count
+        self._deadline = deadline
+        self.effort = max((part.effort for part in parts), default=Effort.POSTINGS)
+
+    def rows(self) -> RowSet:
+        return either(self._each(), self._row_count)
+
+    def among(self, rows: Rows) -> Mask:
+        left = np.arange(len(rows))
+        for part in self._parts:
+            self._deadline.check()
+            left = left[~part.among(rows[left])]
+        holds = np.ones(len(rows), np.bool_)
+        holds[left] = False
+        return holds
+
+    def _each(self) -> Iterator[RowSet]:
+        for part in self._parts:
+            self._deadline.check()
+            yield part.rows()
+
+
+class NoneOf(Condition):
+    """The part doesn't hold."""
+
+    effort = Effort.TABLE
+
+    def __init__(self, part: Condition, everything: Callable[[], Mask]) -> None:
+        self._part = part
+        self._everything = everything
+
+    def rows(self) -> RowSet:
+        return without(self._everything(), self._part.rows())
+
+    def among(self, rows: Rows) -> Mask:
+        return ~self._part.among(rows)

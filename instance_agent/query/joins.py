@@ -1,0 +1,61 @@
+"""Rows whose link leads to rows of another table, whichever these are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instance_agent.index.column import ColumnView
+from instance_agent.query.codes import CodeTest, Marked
+from instance_agent.query.conditions import Condition, Effort, Found, Passing
+from instance_agent.query.paths import FEW_KEYS, Hop
+from instance_agent.query.rowsets import Mask, Rows, RowSet, either
+
+
+class Linking(Condition):
+    """Rows whose link (any element of an array of links) is the key of a row that the condition holds for.
+
+    A dangling link leads nowhere. Where several rows have one key, one that the condition holds for is enough.
+    """
+
+    effort = Effort.VALUES
+
+    def __init__(self, link: ColumnView, key: ColumnView, hop: Callable[[], Hop], linked: Condition) -> None:
+        """key: the column that the link points to. hop: makes the map from links to keys. linked: on the key's rows."""
+        self._link = link
+        self._key = key
+        self._hop = hop
+        self._linked = linked
+
+    def rows(self) -> RowSet:
+        return self._by_link.rows()
+
+    def among(self, rows: Rows) -> Mask:
+        return self._by_link.among(rows)
+
+    @cached_property
+    def _by_link(self) -> Condition:
+        keys = self._keys()
+        if len(keys) > FEW_KEYS:
+            return Passing(self._link, lambda: self._leading_to(keys), by_feature=True)
+        values = [self._key.values[code] for code in keys.tolist()]
+        find = self._link.rows_with if self._link.schema.type.is_array else self._link.rows_equal
+        return Found(lambda: either((find(value) for value in values), self._link.row_count))
+
+    def _keys(self) -> NDArray[np.intp]:
+        """The codes of the keys that the linked rows have."""
+        codes = self._key.codes[self._linked.rows()]
+        if len(codes) <= FEW_KEYS:
+            return np.unique(codes[codes >= 0]).astype(np.intp)
+        there = np.zeros(len(self._key.values) + 1, np.bool_)
+        there[codes] = True
+        return np.flatnonzero(there[:-1])
+
+    def _leading_to(self, keys: NDArray[np.intp]) -> CodeTest:
+        wanted = np.zeros(len(self._key.values) + 1, np.bool_)  # the code -1 finds the False at the end
+        wanted[keys] = True
+        key_of_link = np.append(self._key.codes, np.int32(-1))[self._hop().first_rows]
+        return Marked(wanted[key_of_link])
