@@ -10,7 +10,7 @@ from instance_agent.query.grammar.projections import select_of
 from instance_agent.query.grammar.propositions import proposition_of
 from instance_agent.query.grammar.sets import set_of
 from instance_agent.query.grammar.sources import Members, slice_of, source_of, where_of
-from instance_agent.query.propositions import EVERYTHING, Proposition, PropositionSet
+from instance_agent.query.propositions import EVERYTHING, Proposition, PropositionSet, fields_of
 from instance_agent.query.queries import (
     Estimate,
     Match,
@@ -173,9 +173,12 @@ def _targets(json: JsonValue, place: Place) -> tuple[tuple[str, ...] | Propositi
 
 
 def _path_or_proposition(json: JsonValue, place: Place) -> tuple[str, ...] | Proposition:
-    if isinstance(json, dict):
-        return proposition_of(json, place)
-    return _target(json, place, "'predict'")
+    if not isinstance(json, dict):
+        return _target(json, place, "'predict'")
+    proposition = proposition_of(json, place)
+    if not fields_of(proposition):
+        raise place.invalid("a proposition to predict is about a field")
+    return proposition
 
 
 def _target(json: JsonValue, place: Place, name: str) -> tuple[str, ...]:

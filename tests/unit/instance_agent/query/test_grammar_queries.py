@@ -208,6 +208,8 @@ REFUSED: list[tuple[str, dict[str, JsonValue], str, str]] = [
     ("_predict", {"predict": ["x", ["y"]]}, "'predict' is a field", "predict[1]"),
     ("_predict", {"predict": "x." * 16}, "at most 16 segments", "predict"),
     ("_predict", {"predict": "x.$feature.y"}, "field 'x.$feature.y' not found", "predict"),
+    ("_predict", {"predict": {}}, "a proposition to predict is about a field", "predict"),
+    ("_predict", {"predict": ["x", {"f": {"$and": []}}]}, "a proposition to predict is about a field", "predict[1]"),
     ("_predict", {"predict": {"x": {"$y": 1}}}, "unknown operator", "predict.x.$y"),
     ("_predict", {"predict": "x", "exclusiveness": "no"}, "'exclusiveness' is true or false", "exclusiveness"),
     ("_predict", {"predict": "x", "basedOn": 5}, "'basedOn' takes fields and propositions", "basedOn"),
