@@ -143,6 +143,11 @@ class Writer:
         path, kind = self.pick(tuple(paths_of(table, self.draw(3))))
         return {path: self.condition(kind)}
 
+    def tested(self, table: str) -> Object:
+        """One test of one field."""
+        path, kind = self.pick(tuple(paths_of(table, self.draw(3))))
+        return {path: self.test(kind)}
+
     def conjunction(self, table: str, most: int = 3) -> Object:
         """Propositions about some fields: what is usual."""
         found: Object = {}
@@ -308,7 +313,9 @@ class Writer:
                 goal = self.one(lambda: self.conjunction(table), lambda: self.score(table, hits))
                 return self.members({**required, "goal": goal}, **page, **based_on)
             case "predict":
-                several = self.some(lambda: self.one(lambda: self.target(table), lambda: self.member(table)), 3, 1)
+                several = self.some(
+                    lambda: self.one(lambda: self.target(table), lambda: self.simple_member(table)), 3, 1
+                )
                 required[kind] = self.pick((target, target, several))
                 return self.members(required, **page, **based_on, exclusiveness=lambda: bool(self.draw(2)))
         return self.members(required, **page, **based_on)
