@@ -53,6 +53,7 @@ scalars: st.SearchStrategy[JsonValue] = st.one_of(
     names,
     st.text(max_size=6),
 )
+named: st.SearchStrategy[JsonValue] = names.map(lambda name: name)
 anything: st.SearchStrategy[JsonValue] = st.recursive(
     scalars,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
@@ -71,7 +72,7 @@ bodies: st.SearchStrategy[JsonValue] = st.one_of(
         optional={
             "where": st.dictionaries(keys, anything, max_size=3),
             "orderBy": st.one_of(names, anything),
-            "select": st.one_of(st.lists(names, max_size=3), anything),
+            "select": st.one_of(st.lists(named, max_size=3), anything),
             "exclusiveness": st.booleans(),
             "offset": st.one_of(st.integers(-1, 3), scalars),
             "limit": st.one_of(st.integers(-1, 3), scalars),
