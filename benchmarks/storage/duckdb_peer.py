@@ -12,6 +12,7 @@ import msgspec
 
 from benchmarks.storage.engines import TOP, Engine, Unsupported
 from benchmarks.storage.invoices import Row
+from instance_agent.schema.types import JsonValue
 
 TYPES: Final = {
     "id": "VARCHAR",
@@ -86,8 +87,12 @@ class DuckDb(Engine):
     def delete(self, vendor: str) -> None:
         self._connection.execute("delete from invoices where vendor = ?", [vendor])
 
+    def rows(self, statement: str, values: Sequence[str | int]) -> list[tuple[JsonValue, ...]]:
+        """What a statement finds."""
+        return list(self._connection.execute(statement, list(values)).fetchall())
+
     def _fetch(self, statement: str, *values: str | int) -> None:
-        self._connection.execute(statement, list(values)).fetchall()
+        self.rows(statement, values)
 
     def _number(self, statement: str, *values: str | int) -> int:
         (number,) = self._connection.execute(statement, list(values)).fetchall()[0]

@@ -105,8 +105,12 @@ class Sqlite(Engine):
     def _with_word(self, word: str) -> int:
         return self._number("select count(*) from texts where texts match ?", _in_description(word))
 
-    def _rows(self, statement: str, *values: str | int) -> list[tuple[JsonValue, ...]]:
+    def rows(self, statement: str, values: Sequence[str | int]) -> list[tuple[JsonValue, ...]]:
+        """What a statement finds."""
         return self._connection.execute(statement, values).fetchall()
+
+    def _rows(self, statement: str, *values: str | int) -> list[tuple[JsonValue, ...]]:
+        return self.rows(statement, values)
 
     def _number(self, statement: str, *values: str | int) -> int:
         return int(self._connection.execute(statement, values).fetchone()[0])
