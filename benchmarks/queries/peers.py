@@ -141,9 +141,8 @@ class ScikitPeer(Peer):
         for row in Invoices().rows(0, min(rows, MOST_FITTED_ROWS)):
             texts.append(_as_text(str(row["vendor"]), str(row["description"])))
             classes.append(str(row[TARGET]))
-        self._vectorizer = importlib.import_module("sklearn.feature_extraction.text").CountVectorizer(
-            binary=True, token_pattern=r"\S+"
-        )  # noqa: S106 - no password
+        texts_of = importlib.import_module("sklearn.feature_extraction.text")
+        self._vectorizer = texts_of.CountVectorizer(binary=True, tokenizer=str.split, token_pattern=None)
         self._model = importlib.import_module("sklearn.naive_bayes").MultinomialNB()
         self._model.fit(self._vectorizer.fit_transform(texts), classes)
 
