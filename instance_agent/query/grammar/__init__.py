@@ -77,7 +77,7 @@ Literals, in `literals`; whole numbers have at most 64 bits:
                  | {"$json": json}                      this JSON, whatever its names look like
                  | {"$get": field}                      in a template only: the tested row's value
 
-Scores, in `scores`:
+Scores, in `scores`; one is made of at most 64, and hits show at most 64 expressions:
 
     score       := number | field | "$index"
                  | "$p" | "$lift" | "$f" | "$similarity" | "$sameness" | "$value"

@@ -71,7 +71,7 @@ def _opposite(test: PositionTest, place: Place) -> Union:
 
 
 def _bounded(union: Union, place: Place) -> Union:
-    _check(sum(map(len, union)), place)
+    _check(sum(max(1, len(tests)) for tests in union), place)
     return union
 
 

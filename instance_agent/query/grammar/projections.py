@@ -21,6 +21,8 @@ NAMES: Final = frozenset({"$index", "$rank", "$sort", "$proposition", *OWN})
 TAGS: Final = ("posPreTag", "posPostTag", "negPreTag", "negPostTag")
 THRESHOLDS: Final = ("posThreshold", "negThreshold")
 EXPAND: Final = "$expand"
+MOST_SCORES: Final = 64
+"""Score expressions that hits may show: each takes a number per hit."""
 
 
 def select_of(json: JsonValue, place: Place) -> tuple[Projection, ...] | None:
@@ -28,8 +30,16 @@ def select_of(json: JsonValue, place: Place) -> tuple[Projection, ...] | None:
     if json is None:
         return None
     if not isinstance(json, list):
-        return _projections(json, place)
-    return tuple(one for number, part in enumerate(json) for one in _projections(part, place.element(number)))
+        return _bounded(_projections(json, place), place)
+    found = tuple(one for number, part in enumerate(json) for one in _projections(part, place.element(number)))
+    return _bounded(found, place)
+
+
+def _bounded(projections: tuple[Projection, ...], place: Place) -> tuple[Projection, ...]:
+    count = sum(isinstance(one.shows, Scored) for one in projections)
+    if count > MOST_SCORES:
+        raise place.invalid(f"hits show at most {MOST_SCORES} score expressions, and this selects {count}")
+    return projections
 
 
 def _projections(json: JsonValue, place: Place) -> tuple[Projection, ...]:

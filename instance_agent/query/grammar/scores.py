@@ -30,15 +30,29 @@ from instance_agent.query.scores import (
     Score,
     SmoothedRate,
     Statistic,
+    parts_of,
 )
 from instance_agent.schema.types import JsonValue
 
 CONTEXT: Final = "$context"
+MOST_PARTS: Final = 64
+"""Scores that one score is made of, itself included: each takes a number per hit."""
 OWN: Final[Mapping[str, Own]] = {own.value: own for own in Own}
 
 
 def score_of(json: JsonValue, place: Place) -> Score:
     """The score `json` says. Raises a refusal naming the place when it isn't one."""
+    score = _read(json, place)
+    waiting, count = [score], 0
+    while waiting:
+        waiting.extend(parts_of(waiting.pop()))
+        count += 1
+    if count > MOST_PARTS:
+        raise place.invalid(f"a score is made of at most {MOST_PARTS} scores, and this of {count}")
+    return score
+
+
+def _read(json: JsonValue, place: Place) -> Score:
     if isinstance(json, str):
         return _named(json, place)
     if is_hole(json) or (isinstance(json, int | float) and not isinstance(json, bool)):
@@ -104,7 +118,7 @@ def _statistic(operator: str, json: JsonValue, place: Place) -> Score:
     if operator == "$sum" and isinstance(json, list):
         return _nary(operator, json, place)
     value, inner = _in_context(json, place, operator, "field or score")
-    return OverContext(Statistic(operator), score_of(value, inner), place.text)
+    return OverContext(Statistic(operator), _read(value, inner), place.text)
 
 
 def _in_context(json: JsonValue, place: Place, operator: str, what: str) -> tuple[JsonValue, Place]:
@@ -119,20 +133,20 @@ def _impact(operator: str, json: JsonValue, place: Place) -> Score:
     value, inner = _in_context(_required(members, "value", place, operator), at, "the value", "field or score")
     base = members.get("base")
     least = None if base is None else float(number(base, place.member("base"), "the base"))
-    return Impact(score_of(value, inner), least, place.text)
+    return Impact(_read(value, inner), least, place.text)
 
 
 def _smoothed(operator: str, json: JsonValue, place: Place) -> Score:
     members = members_of(json, ("f", "n", "p"), place, operator)
-    positives = score_of(_required(members, "f", place, operator), place.member("f"))
-    trials = score_of(_required(members, "n", place, operator), place.member("n"))
-    prior = score_of(members["p"], place.member("p")) if "p" in members else None
+    positives = _read(_required(members, "f", place, operator), place.member("f"))
+    trials = _read(_required(members, "n", place, operator), place.member("n"))
+    prior = _read(members["p"], place.member("p")) if "p" in members else None
     return SmoothedRate(positives, trials, prior, place.text)
 
 
 def _decision(operator: str, json: JsonValue, place: Place) -> Score:
     members = members_of(json, ("score", "seed"), place, operator)
-    score = score_of(_required(members, "score", place, operator), place.member("score"))
+    score = _read(_required(members, "score", place, operator), place.member("score"))
     return Decision(score, whole(members.get("seed", 0), place.member("seed"), "the seed"), place.text)
 
 
@@ -151,21 +165,21 @@ def _analogy(operator: str, json: JsonValue, place: Place) -> Score:
 def _nary(operator: str, json: JsonValue, place: Place) -> Score:
     if not isinstance(json, list) or not json:
         raise place.invalid(f"{operator} takes a list of scores, not {shown(json)}")
-    parts = tuple(score_of(part, place.element(number).inner()) for number, part in enumerate(json))
+    parts = tuple(_read(part, place.element(number).inner()) for number, part in enumerate(json))
     return Arithmetic(Operation(operator), parts, place.text)
 
 
 def _binary(operator: str, json: JsonValue, place: Place) -> Score:
     parts = pair_of(json, PAIRS[operator], place, operator)
-    return Arithmetic(Operation(operator), tuple(score_of(part, at.inner()) for part, at in parts), place.text)
+    return Arithmetic(Operation(operator), tuple(_read(part, at.inner()) for part, at in parts), place.text)
 
 
 def _normalize(_: str, json: JsonValue, place: Place) -> Score:
-    return Normalize(score_of(json, place), place.text)
+    return Normalize(_read(json, place), place.text)
 
 
 def _of_hit(_: str, json: JsonValue, place: Place) -> Score:
-    return OfHit(score_of(json, place), place.text)
+    return OfHit(_read(json, place), place.text)
 
 
 def _required(members: Mapping[str, JsonValue], name: str, place: Place, operator: str) -> JsonValue:

@@ -87,9 +87,10 @@ def test_tests_of_a_hash_become_alternatives_that_say_the_same(json: JsonValue) 
 
 def test_alternatives_of_a_hash_are_bounded() -> None:
     both: JsonValue = {"$or": [{"$lt": 1}, {"$gt": 5}]}
-    for count in (10, 50, 2_000):
+    every: JsonValue = {"$and": []}
+    for tests in ([both] * 10, [both] * 2_000, [{"$or": [every] * 1_001}], [{"$or": [every] * 40}] * 3):
         with pytest.raises(AgentError, match="at most 1000"):
-            parse_proposition({"f": {"$hash": {"$and": [both] * count}}}, "where")
+            parse_proposition({"f": {"$hash": {"$and": [*tests]}}}, "where")
 
 
 literals: st.SearchStrategy[JsonValue] = st.recursive(

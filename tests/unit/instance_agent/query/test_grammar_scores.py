@@ -369,3 +369,14 @@ def test_nesting_of_scores_is_bounded(wrap: str) -> None:
     for levels in (64, 500, 50_000):
         with pytest.raises(AgentError, match=r"nested deeper|at most 20000"):
             parse_query({"from": "t", "orderBy": nested(levels)})
+
+
+def test_the_size_of_a_score_and_of_a_selection_is_bounded() -> None:
+    """Every part is computed for every hit, so a request can't ask for any number of them."""
+    parse_query({"from": "t", "orderBy": {"$sum": ["x"] * 63}, "select": [{"$hit": "x"}] * 64})
+    wide: JsonValue = {"$sum": [{"$multiply": ["x"] * 7}] * 8}
+    for key in ("orderBy", "select"):
+        assert "at most 64 scores, and this of 65" in refusal_of("_query", {"from": "t", key: wide}).message
+    assert "this selects 65" in refusal_of("_query", {"from": "t", "select": [{"$hit": "x"}] * 65}).message
+    many: JsonValue = {f"alias{number}": {"$hit": "x"} for number in range(65)}
+    assert "this selects 65" in refusal_of("_query", {"from": "t", "select": many}).message
