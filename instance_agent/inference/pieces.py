@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -31,7 +32,7 @@ class Counting:
         return problem.entries.rows[inside].astype(np.int64), problem.entries.classes[inside].astype(np.int64)
 
     @cached_property
-    def _rows_out(self) -> Rows:
+    def rows_out(self) -> Rows:
         """The rows learned from that are left out, increasing."""
         return np.unique(self._left_out[0]).astype(np.uint32)
 
@@ -39,25 +40,51 @@ class Counting:
     def target(self) -> ClassCounts:
         """What is known without evidence."""
         problem = self._problem
-        class_rows = problem.class_rows - self._in_left_out(None, None)
-        rows = float(len(problem.learned) - len(self._rows_out))
+        class_rows = problem.class_rows - self._in_left_out(None, None) if len(problem.without) else problem.class_rows
+        rows = float(len(problem.learned) - len(self.rows_out))
         return ClassCounts(rows, class_rows, problem.target_codes is not None)
 
     def feature(self, column: Column, code: int) -> FeatureCounts:
         """What is known of one feature. Its total is 0 where no row learned from has it."""
         counts, total = column.class_counts(code), column.learned_with(code)
-        exposure, all_exposure = self._exposure(column)
-        if len(self._rows_out):
-            having = np.isin(self._rows_out, column.rows_with(code))
+        exposure, all_exposure = self.exposure(column)
+        if len(self.rows_out):
+            having = self._having(column, code)
             counts = counts - self._in_left_out(having, None)
             total -= float(having.sum())
         return FeatureCounts(total, counts, exposure, all_exposure)
 
-    def _exposure(self, column: Column) -> tuple[Numbers, float]:
+    def is_known(self, column: Column, code: int) -> bool:
+        """Whether any row learned from has the feature."""
+        total = column.learned_with(code)
+        return total > (float(self._having(column, code).sum()) if len(self.rows_out) else 0.0)
+
+    def features(self, column: Column, codes: Sequence[int]) -> Numbers:
+        """Rows per feature and class, features x C, where rows have one class each."""
+        counts = np.empty((len(codes), len(self._problem.class_rows)))
+        for place, code in enumerate(codes):
+            counts[place] = column.class_counts(code)
+            if len(self.rows_out):
+                counts[place] -= self._in_left_out(self._having(column, code), None)
+        return counts
+
+    def exposure(self, column: Column) -> tuple[Numbers, float]:
+        """What a feature of the column is counted against, per class and together: rows, or tokens for a text."""
         if not column.is_text:
             return self.target.class_rows, self.target.rows
-        tokens = np.diff(column.offsets[np.stack([self._rows_out, self._rows_out + 1])], axis=0)[0]
+        if not len(self.rows_out):
+            return column.token_exposure, column.token_total
+        tokens = column.offsets[self.rows_out + 1] - column.offsets[self.rows_out]
         return column.token_exposure - self._in_left_out(None, tokens), column.token_total - float(tokens.sum())
+
+    def _having(self, column: Column, code: int) -> NDArray[np.bool_]:
+        """Which of the rows left out have the feature."""
+        if not column.splits:
+            return np.asarray(column.codes[self.rows_out] == code)
+        starts, ends = column.offsets[self.rows_out].tolist(), column.offsets[self.rows_out + 1].tolist()
+        return np.array(
+            [bool((column.feature_codes[start:end] == code).any()) for start, end in zip(starts, ends, strict=True)]
+        )
 
     def _in_left_out(self, having: NDArray[np.bool_] | None, weights: NDArray[np.int64] | None) -> Numbers:
         """Per class, the entries left out; of `having` rows alone, each counted by its row's weight, if given."""
@@ -65,7 +92,7 @@ class Counting:
         size = len(self._problem.class_rows)
         if not len(rows):
             return np.zeros(size)
-        place = np.searchsorted(self._rows_out, rows)
+        place = np.searchsorted(self.rows_out, rows)
         amounts = np.ones(len(rows)) if weights is None else weights[place].astype(np.float64)
         if having is not None:
             amounts = amounts * having[place]

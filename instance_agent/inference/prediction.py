@@ -7,31 +7,81 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.inference.evidence import (
-    FeatureCounts,
-    feature_weights,
-    predict_one,
-    select_evidence,
-)
-from instance_agent.inference.evidence import (
-    predict_each as each_of,
-)
+from instance_agent.inference import stack
+from instance_agent.inference.evidence import FeatureCounts, feature_weights, predict_one, select_evidence
+from instance_agent.inference.evidence import predict_each as each_of
 from instance_agent.inference.overlaps import overlaps
 from instance_agent.inference.pieces import Counting
-from instance_agent.inference.problem import Distribution, Normalizer, Problem, Rows
+from instance_agent.inference.problem import Distribution, Normalizer, Numbers, Problem, Rows
+
+DOUBT = 0.5
+"""Of as many rows as were learned from, and two more, so many are thought to be of any class, by its base rate."""
+
+MOST_LOG_LIFT = 200.0
+"""Lifts are told so small that no product of them leaves what a floating-point number can hold."""
 
 
 def predict(problem: Problem, allowed: NDArray[np.bool_]) -> Distribution:
     """Exactly one of the allowed classes is true: probabilities that sum to 1.
 
-    allowed: per class, length C. Base rates · lifts · normalizers multiply up to the probabilities within 1e-12.
+    allowed: per class, length C. Base rates · lifts · normalizers multiply up to the probabilities within 1e-12. Where
+    there is too little to weigh voices by, naive Bayes decides.
     """
-    return _decide(problem, allowed, exclusive=True)
+    found = stack.say(problem) if allowed.any() else None
+    return _decide(problem, allowed, exclusive=True) if found is None else _blended(problem, *found, allowed)
 
 
 def predict_each(problem: Problem, allowed: NDArray[np.bool_]) -> Distribution:
     """Each of the allowed classes is judged by itself: probabilities in [0, 1]."""
     return _decide(problem, allowed, exclusive=False)
+
+
+def _blended(problem: Problem, said: stack.Said, weights: Numbers, allowed: NDArray[np.bool_]) -> Distribution:
+    voices = said.voices[:, allowed]
+    scores = weights @ voices
+    doubt = DOUBT / (len(problem.learned) + 2)
+    probabilities = (1 - doubt) * _softmax(scores) + doubt * _softmax(voices[0])
+    probabilities /= probabilities.sum()
+    logs = _told_lifts(said, weights, scores, allowed)
+    naive = voices[0] + logs.sum(axis=0)
+    total = float(np.logaddexp.reduce(naive))
+    normalizers = (
+        Normalizer("exclusiveness", np.full(len(scores), np.exp(-total))),
+        Normalizer("calibration", np.exp(np.log(probabilities) - naive + total)),
+    )
+    evidence = tuple(place for place, matters in zip(said.pieces, said.matters.tolist(), strict=True) if matters)
+    return Distribution(probabilities, np.exp(voices[0]), np.exp(logs), evidence, normalizers)
+
+
+def _told_lifts(said: stack.Said, weights: Numbers, scores: Numbers, allowed: NDArray[np.bool_]) -> Numbers:
+    """The logarithm of what each piece of evidence that matters is told to have done, pieces x A.
+
+    Its part of its column's voice, and of what the voices of all columns together say as much as goes the same way as
+    the evidence: the slope of their least-squares fit to the evidence's sum, at most 1. The rest is `calibration`.
+    """
+    lifts = said.log_lifts[said.matters][:, allowed]
+    own = weights[said.piece_columns[said.matters]][:, None]
+    base = np.exp(said.voices[0, allowed])
+    base /= base.sum()
+    rest = scores - said.voices[0, allowed] - (own * lifts).sum(axis=0)
+    together = lifts.sum(axis=0)
+    together = together - base @ together
+    power = float(base @ together**2)
+    slope = min(max(float(base @ (together * rest)) / power, 0.0), 1.0) if power > 1e-12 else 0.0
+    told = (own + slope) * lifts
+    largest = float(np.abs(told).sum(axis=0).max(initial=0.0))
+    return np.asarray(told * min(1.0, MOST_LOG_LIFT / max(largest, 1e-12)), dtype=np.float64)
+
+
+def _softmax(scores: Numbers) -> Numbers:
+    """Probabilities; scores that are equal to ten decimals have the same.
+
+    Vectorised arithmetic gives equal inputs results that differ in the last bit, by their position in the array. What
+    is tied must stay tied, for the order of the hits.
+    """
+    distinct, places = np.unique(np.round(scores - scores.max(), 10), return_inverse=True)
+    likely = np.exp(distinct)[places]
+    return np.asarray(likely / likely.sum(), dtype=np.float64)
 
 
 def _decide(problem: Problem, allowed: NDArray[np.bool_], *, exclusive: bool) -> Distribution:

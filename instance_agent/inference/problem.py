@@ -5,7 +5,7 @@ The engine makes a `Problem` from an index; tests and benchmarks make one from a
 
 from __future__ import annotations
 
-from collections.abc import Hashable, MutableMapping
+from collections.abc import Callable, Hashable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -103,8 +103,12 @@ class Problem:
     target_codes: NDArray[np.int32] | None  # per row of the table its class, -1: not learned from. None: see `entries`
     columns: tuple[Column, ...]
     query: tuple[Given, ...]  # what is given, at most once each; several of one column where it splits
-    cache: Cache  # small statistics of one version of the table, one target and one set of rows learned from
+    cache: Cache  # what is fitted to `first`, for one target; may be kept while rows are only added behind these
     entries: Entries | None = None  # set where rows may have several classes
+    first: Callable[[], Problem] | None = None
+    """The problem of the first of these rows alone, which what is kept is fitted to: a few rows more don't change it.
+    The same columns in the same order, with the counts of these rows; its classes are the first of the classes here.
+    None: this problem itself."""
     without: Rows = field(default_factory=lambda: NO_ROWS)
     """Rows to leave out, increasing, a few of those learned from: the answer is as though they weren't learned from,
     though all counts above and in the columns include them. What is fitted and cached may have seen them."""
