@@ -313,9 +313,7 @@ class Writer:
                 goal = self.one(lambda: self.conjunction(table), lambda: self.score(table, hits))
                 return self.members({**required, "goal": goal}, **page, **based_on)
             case "predict":
-                several = self.some(
-                    lambda: self.one(lambda: self.target(table), lambda: self.simple_member(table)), 3, 1
-                )
+                several = self.some(lambda: self.one(lambda: self.target(table), lambda: self.tested(table)), 3, 1)
                 required[kind] = self.pick((target, target, several))
                 return self.members(required, **page, **based_on, exclusiveness=lambda: bool(self.draw(2)))
         return self.members(required, **page, **based_on)
