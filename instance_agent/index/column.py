@@ -222,6 +222,10 @@ class ColumnView:
         """The rows that have the feature, increasing; empty when no row has it."""
         return joined([part.rows_with(feature) for part in self._parts], np.uint32)
 
+    def rows_repeating(self, feature: FeatureValue, times: int) -> Rows:
+        """The rows whose text or array has the feature at least so many times, from 2 to 255, increasing."""
+        return joined([part.rows_repeating(feature, times) for part in self._parts], np.uint32)
+
     def rows_equal(self, value: Value) -> Rows:
         """The rows whose whole value it is, increasing, also on Text and arrays; empty for none and for null."""
         return joined([part.rows_equal(value) for part in self._parts], np.uint32)

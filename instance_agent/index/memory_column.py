@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.index.growing import Dictionary, GrowingArray, Prefix
+from instance_agent.index.growing import Dictionary, GrowingArray, Prefix, key_of
 from instance_agent.index.postings import NOTHING_SORTED, Postings, sort_more
 from instance_agent.schema.analyzers import Analyzer, make_analyzer
 from instance_agent.schema.types import ColumnSchema, ColumnType, FeatureValue, JsonValue, Value
@@ -46,6 +46,11 @@ class MemoryIndex:
             return None
         with self._lock:
             return self._parts.extended_to(row_count, self._cells)
+
+    def times(self, row: int, feature: FeatureValue) -> int:
+        """How often a row that is indexed has the feature."""
+        key = key_of(feature)
+        return 1 if self._parts is None else sum(key_of(part) == key for part in self._parts.split(self._cells[row]))
 
 
 class MemoryColumn:
@@ -114,6 +119,12 @@ class MemoryColumn:
     def rows_equal(self, value: Value) -> NDArray[np.uint32]:
         """The rows whose whole value it is, increasing, also on Text and arrays; empty for none and for null."""
         return self._whole.rows_equal(value)
+
+    def rows_repeating(self, feature: FeatureValue, times: int) -> NDArray[np.uint32]:
+        """The rows that have the feature at least so many times, from 2 on, increasing. Splits their values again."""
+        rows = self.rows_with(feature)
+        enough = [self._index.times(row, feature) >= times for row in rows.tolist()]
+        return rows[np.array(enough, np.bool_)]
 
     @property
     def _parts(self) -> PartsView | None:
@@ -236,9 +247,10 @@ class _Parts:
 
     def _added(self, cell: JsonValue) -> tuple[int, ...]:
         add = self._dictionary.add
-        return tuple(dict.fromkeys(add(part) for part in self._split(cell)))
+        return tuple(dict.fromkeys(add(part) for part in self.split(cell)))
 
-    def _split(self, cell: JsonValue) -> Sequence[JsonValue]:
+    def split(self, cell: JsonValue) -> Sequence[JsonValue]:
+        """The features of a cell, repetitions included."""
         if cell is None:
             return ()
         if self._analyzer is None:

@@ -52,6 +52,7 @@ class PartColumn(Protocol):
     def find_feature(self, feature: FeatureValue) -> int: ...
     def rows_equal(self, value: Value) -> Rows: ...
     def rows_with(self, feature: FeatureValue) -> Rows: ...
+    def rows_repeating(self, feature: FeatureValue, times: int) -> Rows: ...
 
 
 class StoredPart:
@@ -64,6 +65,7 @@ class StoredPart:
         self.find_feature = column.find_feature
         self.rows_equal = column.rows_equal
         self.rows_with = column.rows_with
+        self.rows_repeating = column.rows_repeating
 
     @property
     def values(self) -> Sequence[Value]:
@@ -133,6 +135,9 @@ class ConstantPart:
     def rows_with(self, feature: FeatureValue) -> Rows:
         return self._all_if(len(self._one.rows_with(feature)) > 0)
 
+    def rows_repeating(self, feature: FeatureValue, times: int) -> Rows:
+        return self._all_if(len(self._one.rows_repeating(feature, times)) > 0)
+
     def _all_if(self, there: bool) -> Rows:
         return np.arange(self.row_count if there else 0, dtype=np.uint32)
 
@@ -171,6 +176,11 @@ class PlacedPart:
         """The table's rows that have the feature, increasing."""
         patched = None if self.patch is None else self.patch.column.rows_with(feature)
         return self._overlaid(self.column.rows_with(feature), patched)
+
+    def rows_repeating(self, feature: FeatureValue, times: int) -> Rows:
+        """The table's rows that have the feature at least so many times, from 2 to 255, increasing."""
+        patched = None if self.patch is None else self.patch.column.rows_repeating(feature, times)
+        return self._overlaid(self.column.rows_repeating(feature, times), patched)
 
     def _overlaid(self, rows: Rows, patched: Rows | None) -> Rows:
         if self.patch is not None and patched is not None:

@@ -175,6 +175,16 @@ class StoredColumn:
         place = self.features.find(feature)
         return self._lists.listed(place) if place >= 0 else np.empty(0, np.uint32)
 
+    def rows_repeating(self, feature: JsonValue, times: int) -> Rows:
+        """The rows that have the feature at least so many times, from 2 to 255, increasing."""
+        place = -1 if self.features is None else self.features.find(feature)
+        if place < 0 or not self._has("lists.repeated"):
+            return np.empty(0, np.uint32)
+        repeated = self._array("lists.repeated")
+        found = repeated[(self._array("lists.codes")[repeated] == place) & (self._array("lists.times") >= times)]
+        rows: Rows = (np.searchsorted(self.spans.offsets(), found, side="right") - 1).astype(np.uint32)
+        return rows
+
     @property
     def postings(self) -> tuple[NDArray[np.integer[Any]], Rows]:
         """All posting lists: the rows with place p are rows[starts[p]:starts[p + 1]]; (starts, rows).

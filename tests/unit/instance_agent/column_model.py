@@ -190,5 +190,8 @@ def check_stored(column: StoredColumn, schema: ColumnSchema, cells: Cells) -> No
         found = column.rows_with(feature)
         assert found.dtype == np.uint32
         assert found.tolist() == rows
+        for times in (2, 3, 255):
+            rows = [row for row, has in enumerate(own) if sum(same(one, feature) for one in has) >= times]
+            assert column.rows_repeating(feature, times).tolist() == rows
     numbers = [float(cell) if schema.type.is_numeric and isinstance(cell, int | float) else np.nan for cell in cells]
     np.testing.assert_array_equal(column.numbers, numbers)

@@ -66,6 +66,11 @@ def check(column: ColumnView, type_name: str, cells: list[JsonValue]) -> None:
             if cell is not None and any(same(feature, one) for one in features_of(type_name, cell))
         ]
         assert column.rows_with(feature).tolist() == rows != []
+        for times in (2, 3):
+            often = [
+                row for row in rows if sum(same(feature, one) for one in features_of(type_name, cells[row])) >= times
+            ]
+            assert column.rows_repeating(feature, times).tolist() == often
     offsets, codes = column.feature_offsets, column.feature_codes
     for at, cell in enumerate(cells):
         own = [column.features[int(code)] for code in codes[offsets[at] : offsets[at + 1]]]
