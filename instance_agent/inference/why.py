@@ -6,7 +6,7 @@ For a probability it is a product whose leaves multiply up to it; `value_of` wor
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Union
@@ -252,6 +252,52 @@ def power(base: float, exponent: float) -> float:
     except (OverflowError, ZeroDivisionError):
         return math.nan
     return math.nan if isinstance(found, complex) else found
+
+
+def parts_of(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911 - one line per node
+    """The nodes that its value is worked out from, one level down."""
+    match node:
+        case Product() | HitLift():
+            return node.factors
+        case Sum():
+            return node.terms
+        case Exp() | Log():
+            return (node.inner,)
+        case WeightedAverage():
+            return tuple(one.value for one in node.components)
+        case NeighborContext():
+            return (node.adjustments,)
+        case Subtraction():
+            return (node.minuend, node.subtrahend)
+        case Division():
+            return (node.dividend, node.divisor)
+        case Exponent():
+            return (node.base, node.power)
+    return ()
+
+
+def lifts_in(node: Node) -> Iterator[Lift]:
+    """All lifts of the tree."""
+    if isinstance(node, Lift):
+        yield node
+    for part in parts_of(node):
+        yield from lifts_in(part)
+
+
+def with_lifts(node: Node, change: Callable[[Lift], Lift]) -> Node:
+    """The tree with every lift of its products and other arithmetic changed."""
+    match node:
+        case Lift():
+            return change(node)
+        case Product():
+            return Product(tuple(with_lifts(one, change) for one in node.factors))
+        case HitLift():
+            return HitLift(node.proposition, tuple(with_lifts(one, change) for one in node.factors))
+        case Sum():
+            return Sum(tuple(with_lifts(one, change) for one in node.terms))
+        case Subtraction() | Division() | Exponent():
+            return type(node)(*(with_lifts(one, change) for one in parts_of(node)))
+    return node
 
 
 def to_json(node: Node) -> dict[str, JsonValue]:

@@ -1,126 +1,79 @@
-"""`orderBy` over columns: numbers by value, strings by code point, absent values last, ties in table order."""
+"""`orderBy`: numbers by value, strings by code point, absent values last, ties in table order.
+
+A bare expression sorts descending. The key of a field shows the field's value, that of another score its number.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
-from typing import overload
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.engine.tables import TableView
-from instance_agent.index.column import ColumnView
-from instance_agent.query.page import Hit
-from instance_agent.query.refusals import invalid, unsupported
-from instance_agent.query.scope import FieldName, column_of
-from instance_agent.query.scores import FieldValue, SortKey
-from instance_agent.schema.types import ColumnType, JsonValue
+from instance_agent.query.scores import FieldValue, OfHit, Own, OwnScore, Score, SortKey
+from instance_agent.query.scoring.evaluation import evaluated, evaluated_at
+from instance_agent.query.scoring.fields import HitField, Hits, field_of
+from instance_agent.query.scoring.shown import shown_score
+from instance_agent.schema.types import JsonValue
+
+Places = NDArray[np.int64]
 
 
-def sorted_rows(
-    table: TableView, rows: NDArray[np.uint32], keys: tuple[SortKey, ...], wanted: int
-) -> NDArray[np.uint32]:
-    """The first `wanted` of `rows` (increasing), or more, in the order of the keys, the first one deciding first.
+@dataclass(frozen=True)
+class Ordering:
+    """An order of hits by some keys, the first one deciding first."""
 
-    Raises 400 for a bad key.
-    """
-    if not keys:
-        return rows
-    columns = [_ascending(table, rows, key) for key in keys]
-    if 0 < wanted < len(rows):
-        last = np.partition(columns[0], wanted - 1)[wanted - 1]
-        near = np.flatnonzero(columns[0] <= last)
-        rows, columns = rows[near], [column[near] for column in columns]
-    return rows[np.lexsort(columns[::-1])]
+    hits: Hits
+    keys: tuple[SortKey, ...]
+    fields: dict[int, HitField] = field(init=False, default_factory=dict)  # of the keys that are fields
 
+    def __post_init__(self) -> None:
+        """Raises 400 for a field that the hits don't have."""
+        for at, key in enumerate(self.keys):
+            score = _plain(key.score)
+            if isinstance(score, FieldValue) or (isinstance(score, OwnScore) and score.which is Own.VALUE):
+                self.fields[at] = field_of(self.hits, score)
 
-def _ascending(table: TableView, rows: NDArray[np.uint32], key: SortKey) -> NDArray[np.float64]:
-    """Numbers that increase in the key's order, infinite for absent values."""
-    values, absent = _comparable(table, rows, key)
-    numbers = np.where(absent, np.inf, -values if key.descending else values)
-    return np.asarray(numbers, dtype=np.float64)
+    def first(self, wanted: int) -> Places:
+        """At least the first `wanted` places, in order. Raises 400 for a key that has no order."""
+        columns = [self._ascending(at) for at in range(len(self.keys))]
+        self.hits.scope.deadline.check()
+        return first_places(columns, len(self.hits), wanted)
 
+    def values(self, places: Places) -> list[JsonValue]:
+        """What the hits were ordered by: a value, a list of them for several keys; None for a missing one."""
+        columns = [self.key_values(at, places) for at in range(len(self.keys))]
+        if len(columns) == 1:
+            return columns[0]
+        return [list(values) for values in zip(*columns, strict=True)]
 
-def sort_value(table: TableView, keys: tuple[SortKey, ...], row: int) -> Hit:
-    """`{"$sort": value}` of a row: the value it was ordered by, a list of them for several keys; {} without one."""
-    values = [_value(table, key, row) for key in keys]
-    if len(values) > 1:
-        return {"$sort": values}
-    return {"$sort": values[0]} if values and values[0] is not None else {}
+    def key_values(self, at: int, places: Places) -> list[JsonValue]:
+        """The same of one key."""
+        named = self.fields.get(at)
+        if named is not None:
+            return named.cells(places)
+        score = self.keys[at].score
+        return shown_score(score, evaluated_at(self.hits, score, places))
 
-
-def _value(table: TableView, key: SortKey, row: int) -> JsonValue:
-    if _name(key) == "$index":
-        return int(table.positions[row])
-    column = table.column(_name(key))
-    code = int(column.codes[row])
-    return column.values[code] if code >= 0 else None
-
-
-def _comparable(
-    table: TableView, rows: NDArray[np.uint32], key: SortKey
-) -> tuple[NDArray[np.float64] | NDArray[np.int64], NDArray[np.bool_]]:
-    """Numbers that compare as the rows' values do, equal for equal ones and 0 for absent ones; and which are absent."""
-    if _name(key) == "$index":
-        return rows.astype(np.int64), np.zeros(len(rows), dtype=np.bool_)
-    if "." in _name(key):
-        raise unsupported("this version orders by the table's own columns", key.place)
-    column = column_of(table, _name(key), FieldName((_name(key),), key.place, "orderBy"))
-    column_type = column.schema.type
-    if column_type.is_array or column_type is ColumnType.JSON:
-        raise invalid(f"'{_name(key)}' of type {column_type.value} has no order", key.place)
-    codes = column.codes[rows]
-    absent = np.asarray(codes < 0)
-    if column_type in (ColumnType.INT, ColumnType.DECIMAL):
-        return np.where(absent, 0.0, column.numbers[rows]), absent
-    return _ranks(column, codes), absent
+    def _ascending(self, at: int) -> NDArray[np.float64]:
+        """Numbers that increase in the key's order, infinite for missing values."""
+        key, named = self.keys[at], self.fields.get(at)
+        values = evaluated(self.hits, key.score) if named is None else named.comparable()
+        return np.where(np.isnan(values), np.inf, -values if key.descending else values)
 
 
-def _ranks(column: ColumnView, codes: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Numbers that compare as the values of these codes do; 0 for the code -1.
-
-    Codes below `sorted_count` do so already; only values behind it are compared, and put in between.
-    """
-    behind = np.unique(codes[codes >= column.sorted_count])
-    others = sorted(behind.tolist(), key=lambda code: _sortable(column.values[code]))
-    front = _Sortables(column)
-    places = np.array([bisect_left(front, _sortable(column.values[code])) for code in others], np.int64)
-    ranks = codes + np.searchsorted(places, codes, side="right")
-    if others:
-        rank_of = np.zeros(max(others) + 1, np.int64)
-        rank_of[others] = places + np.arange(len(others))
-        late = codes >= column.sorted_count
-        ranks[late] = rank_of[codes[late]]
-    return np.where(codes < 0, 0, ranks)
+def first_places(columns: list[NDArray[np.float64]], count: int, wanted: int) -> Places:
+    """At least the first `wanted` of `count` places by these columns, ascending, ties in their own order."""
+    if not columns:
+        return np.arange(count, dtype=np.int64)
+    if not 0 < wanted < count:
+        return np.lexsort(columns[::-1])
+    last = np.partition(columns[0], wanted - 1)[wanted - 1]
+    near = np.flatnonzero(columns[0] <= last)
+    return near[np.lexsort([column[near] for column in columns[::-1]])]
 
 
-class _Sortables(Sequence[str | int]):
-    """The values that are in order, for a binary search."""
-
-    def __init__(self, column: ColumnView) -> None:
-        self._column = column
-
-    def __len__(self) -> int:
-        return self._column.sorted_count
-
-    @overload
-    def __getitem__(self, index: int) -> str | int: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str | int]: ...
-    def __getitem__(self, index: int | slice) -> str | int | list[str | int]:
-        if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(len(self)))]
-        return _sortable(self._column.values[index])
-
-
-def _sortable(value: JsonValue) -> str | int:
-    if not isinstance(value, str | int):
-        raise TypeError("only strings, whole numbers and booleans are ranked")
-    return value
-
-
-def _name(key: SortKey) -> str:
-    if not isinstance(key.score, FieldValue):
-        raise unsupported("this version orders by columns", key.place)
-    return ".".join(key.score.path)
+def _plain(score: Score) -> Score:
+    while isinstance(score, OfHit):
+        score = score.score
+    return score

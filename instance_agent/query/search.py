@@ -1,4 +1,4 @@
-"""`_search`: filter, sort, page, project. No statistics."""
+"""`_search` and `_query`: filter, sort, page, project. Without `get` the hits are rows."""
 
 from __future__ import annotations
 
@@ -7,38 +7,65 @@ from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
 from instance_agent.query.filters import population, rows_satisfying
-from instance_agent.query.ordering import sort_value, sorted_rows
-from instance_agent.query.page import Hit, Page, check_size
-from instance_agent.query.projection import row_projector
+from instance_agent.query.getting import getting
+from instance_agent.query.hits import Shown
+from instance_agent.query.hits.row_page import needs_all, row_hits
+from instance_agent.query.ordering import Ordering
+from instance_agent.query.page import Page
 from instance_agent.query.propositions import EVERYTHING
 from instance_agent.query.queries import Search
-from instance_agent.query.rowsets import as_list, both, size_of
+from instance_agent.query.rowsets import RowSet, as_list, both, size_of
 from instance_agent.query.scope import Scope
+from instance_agent.query.scoring.rows import RowHits
+from instance_agent.query.top_rows import first_rows
+
+CHUNK = 4_096
+"""Rows of a mask that are looked at first where only a page of it is asked for; then twice as many, and so on."""
 
 
 def search(scope: Scope, query: Search) -> Page:
     """The rows of the population that satisfy `where`, in the order asked for, ties in table order.
 
-    Raises 400 for what doesn't fit the schema, `query_timeout` when the deadline passes.
+    With `get` the candidates of that path instead. Raises 400 for what doesn't fit the schema, `query_timeout` when
+    the deadline passes.
     """
-    table, rows = population(scope, query.source)
-    if query.where != EVERYTHING:
-        rows = both(rows, rows_satisfying(scope, table, query.where))
-    total = size_of(rows)
-    project = row_projector(scope, table, query.select)
+    if query.get is not None:
+        return getting(scope, query, query.get)
+    table, everyone = population(scope, query.source)
+    rows = everyone if query.where == EVERYTHING else both(everyone, rows_satisfying(scope, table, query.where))
     scope.deadline.check()
-    wanted: NDArray[np.uint32] = as_list(rows) if query.slice.limit else np.empty(0, np.uint32)
-    shown = _page(table, wanted, query, scope).tolist()
-    check_size(len(shown), len(table.schema.columns if query.select is None else query.select))
-    hits = []
-    for number in shown:
-        scope.deadline.check()
-        first: Hit = sort_value(table, query.order, number) if query.select is None else {}
-        hits.append({**first, **project(number)})
-    return Page(query.slice.offset, total, tuple(hits))
+    hits, shown, ordering = _page(scope, query, table, everyone, rows)
+    return Page(query.slice.offset, size_of(rows), row_hits(hits, shown, query.select, ordering))
 
 
-def _page(table: TableView, rows: NDArray[np.uint32], query: Search, scope: Scope) -> NDArray[np.uint32]:
-    ordered = sorted_rows(table, rows, query.order, query.slice.offset + query.slice.limit)
-    scope.deadline.check()
-    return ordered[query.slice.offset : query.slice.offset + query.slice.limit]
+def _page(
+    scope: Scope, query: Search, table: TableView, everyone: RowSet, rows: RowSet
+) -> tuple[RowHits, Shown, Ordering]:
+    """The hits of the page among others where these matter, else alone."""
+    start, end = query.slice.offset, query.slice.offset + query.slice.limit
+    alone = not needs_all(query.select)
+    page: NDArray[np.uint32] | None = None
+    if start == end and alone:
+        page = as_list(rows)[:0]
+    elif alone and not query.order:
+        page = head_of(rows, end)[start:]
+    elif alone and len(query.order) == 1:
+        first = first_rows(scope, table, rows, query.order[0], end)
+        page = None if first is None else first[start:]
+    hits = RowHits(scope, table, everyone, as_list(rows) if page is None else page, query.where)
+    ordering = Ordering(hits, query.order)
+    places = np.arange(len(hits)) if page is not None else ordering.first(end)[start:end]
+    return hits, Shown.page(places, start), ordering
+
+
+def head_of(rows: RowSet, count: int) -> NDArray[np.uint32]:
+    """The first `count` rows of the set; costs no more of a mask than where they are."""
+    if rows.dtype != np.bool_:
+        return as_list(rows)[:count]
+    looked_at = CHUNK
+    while looked_at < len(rows):
+        found = as_list(rows[:looked_at])
+        if len(found) >= count:
+            return found[:count]
+        looked_at *= 2
+    return as_list(rows)[:count]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,11 +16,16 @@ from instance_agent.schema.types import JsonValue
 class Shown:
     """The hits of one page, in their order."""
 
-    places: NDArray[np.int64]  # rows' numbers, or candidates' places
-    first_rank: int  # position of the first one in the whole ordering, from 0
+    places: NDArray[np.int64]
+    ranks: NDArray[np.int64]  # their positions in the whole ordering, from 0
 
     def __len__(self) -> int:
         return len(self.places)
+
+    @classmethod
+    def page(cls, places: NDArray[np.int64], first_rank: int) -> Shown:
+        """Hits that follow each other in the ordering."""
+        return cls(places, np.arange(first_rank, first_rank + len(places)))
 
 
 Column = Sequence[JsonValue]
@@ -50,12 +54,3 @@ def assemble(shown: Shown, members: Sequence[Member]) -> tuple[Hit, ...]:
             elif value is not None:
                 hit[key] = value
     return hits
-
-
-def numbers(values: NDArray[np.float64]) -> list[JsonValue]:
-    """Scores as JSON has them: whole numbers as such, None where there is none."""
-    return [_number(value) for value in values.tolist()]
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

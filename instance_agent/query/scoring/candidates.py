@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,8 +39,12 @@ class CandidateHits:
     scores: Mapping[Own, NDArray[np.float64]] = dataclasses.field(default_factory=dict)  # per place
     explain: Explain | None = None  # the tree of a place's score
     about_target: Sequence[Proposition] = ()  # the parts of `where` that restricted the candidates
-    sort: Callable[[int], JsonValue] | None = None  # the value that a place was ordered by
     refused: frozenset[str] = frozenset()  # names that this endpoint doesn't select, such as `feature` of a link
+    kept: dict[Hashable, object] = dataclasses.field(default_factory=dict, compare=False)
+    """What has been worked out about these hits."""
+
+    def __len__(self) -> int:
+        return len(self.candidates)
 
     @cached_property
     def candidates(self) -> NDArray[np.int64]:
@@ -51,6 +55,18 @@ class CandidateHits:
     def name(self) -> str:
         """The path as hits show it: without `$feature`."""
         return ".".join(self.target.path)
+
+    @cached_property
+    def place_of_candidate(self) -> NDArray[np.int64]:
+        """Per candidate of the target its place, -1 for those not allowed."""
+        places = np.full(len(self.allowed), -1, np.int64)
+        places[self.candidates] = np.arange(len(self.candidates))
+        return places
+
+    @property
+    def every_place(self) -> NDArray[np.int64]:
+        """All places."""
+        return np.arange(len(self.candidates), dtype=np.int64)
 
     def values(self, places: NDArray[np.int64]) -> list[JsonValue]:
         """The candidates at these places: values, features, keys of linked rows."""

@@ -124,7 +124,7 @@ def test_an_explanation_is_that_of_the_place() -> None:
     assert hit["because"] == hit["$why"] == {"type": "baseP", "value": 0.1, "proposition": {"week": {"$has": 2}}}
 
 
-@pytest.mark.parametrize("name", ["week", "no", "$lift", "$none", "maker.no", "price.x", "*"])
+@pytest.mark.parametrize("name", ["week", "no", "$index", "$none", "maker.no", "price.x", "*"])
 def test_unknown_members_are_refused_even_when_no_hit_is_shown(name: str) -> None:
     path = "product" if "." in name else "week"
     with pytest.raises(AgentError, match="not found"):
