@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from instance_agent.engine.tables import TableView
-from instance_agent.query.conditions import AllOf, AnyOf, Condition, NoneOf
+from instance_agent.query.conditions import AllOf, AnyOf, Condition, Found, NoneOf
 from instance_agent.query.joins import Linking
 from instance_agent.query.paths import FEATURE, hop_of
 from instance_agent.query.propositions import (
@@ -27,7 +28,6 @@ from instance_agent.query.propositions import (
     Test,
 )
 from instance_agent.query.queries import Source, Table
-from instance_agent.query.refusals import unsupported
 from instance_agent.query.rowsets import Mask, RowSet, as_list, both
 from instance_agent.query.scope import FieldName, Scope, column_of, linked_table
 from instance_agent.query.value_tests import condition_on
@@ -79,27 +79,49 @@ def condition_of(scope: Scope, table: TableView, proposition: Proposition) -> Co
         case Atomic() | Context():
             return condition_of(scope, table, proposition.part)
         case Nearest():
-            raise unsupported("$knn and $nn are not supported by this version", proposition.place)
+            return _nearest(scope, table, proposition)
+
+
+def _nearest(scope: Scope, table: TableView, proposition: Nearest) -> Condition:
+    from instance_agent.query.likeness_features import features_in  # which is made of filters
+    from instance_agent.query.similarity import nearest
+
+    features_in(scope, table, proposition.near)  # which refuses what doesn't fit, also where nobody asks for the rows
+    return Found(lambda: nearest(scope, table, proposition))
 
 
 def _field(scope: Scope, table: TableView, path: tuple[str, ...], test: Test, place: str) -> Condition:
     said_by = place if len(path) == 1 and place.count(".") == 1 else ""
     field = FieldName(path, place, said_by)
     columns = path[:-1] if len(path) > 1 and path[-1] == FEATURE else path
-    if test == Defined(False) and len(columns) > 1:
-        return NoneOf(_at_path(scope, table, columns, Defined(True), field), partial(everything, table))
-    return _at_path(scope, table, columns, test, field)
+    is_absence = test == Defined(False) and len(columns) > 1
+
+    def at_the_end(holder: TableView, name: str) -> Condition:
+        return condition_on(holder, name, Defined(True) if is_absence else test, field, scope.deadline)
+
+    found = condition_at(scope, table, columns, at_the_end, field)
+    return NoneOf(found, partial(everything, table)) if is_absence else found
 
 
-def _at_path(scope: Scope, table: TableView, path: tuple[str, ...], test: Test, field: FieldName) -> Condition:
-    """The test at the end of the path, links followed; `Defined(False)` only of the table's own column."""
+def condition_at(
+    scope: Scope,
+    table: TableView,
+    path: tuple[str, ...],
+    at_the_end: Callable[[TableView, str], Condition],
+    field: FieldName,
+) -> Condition:
+    """A condition on a column behind links: it holds for the rows whose links lead to one that it holds for.
+
+    at_the_end: makes the condition on the rows of the table that has the path's last column, from that column's name.
+    Raises `field 'x' not found`, `query_timeout`.
+    """
     scope.deadline.check()
     if len(path) == 1:
-        return condition_on(table, path[0], test, field, scope.deadline)
+        return at_the_end(table, path[0])
     link = column_of(table, path[0], field)
     target, to = linked_table(scope, link, field)
     key = column_of(target, to.column, field)
-    linked = _at_path(scope, target, path[1:], test, field)
+    linked = condition_at(scope, target, path[1:], at_the_end, field)
     return Linking(link, key, lambda: hop_of(scope, table, path[0], field), linked)
 
 

@@ -79,11 +79,16 @@ def condition_on(table: TableView, name: str, test: Test, field: FieldName, dead
 
 def tokens_of(column: ColumnView, text: JsonValue, field: FieldName) -> list[str]:
     """The distinct tokens of a text in a request, in order, as the Text column's analyzer makes them. Raises 400."""
+    return list(dict.fromkeys(analyzed(column, text, field)))
+
+
+def analyzed(column: ColumnView, text: JsonValue, field: FieldName) -> list[str]:
+    """All tokens of a text in a request, repetitions included. Raises 400."""
     value = literals.element(column.schema.type, text, field)
     longest = min(LONGEST_TEXT, longest_text(column.schema.analyzer) or LONGEST_TEXT)
     if isinstance(value, str) and len(value) > longest:
         raise invalid(f"a text to compare with '{field.text}' has at most {longest} characters", field.place)
-    return list(dict.fromkeys(column.analyze(value))) if isinstance(value, str) else []
+    return column.analyze(value) if isinstance(value, str) else []
 
 
 def _defined(table: TableView, column: ColumnView, present: bool) -> Condition:
