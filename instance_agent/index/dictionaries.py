@@ -36,6 +36,12 @@ DECODERS: dict[ColumnType | None, Callable[[bytes], Any]] = {
 """How arrays are read by the type of their elements, and Json values (None)."""
 
 
+MOST_REMEMBERED = 4_096
+"""Strings that were looked for lately, whose places are kept: one query asks for the same ones several times."""
+
+LONGEST_REMEMBERED = 100
+
+
 class SortedDictionary(Sequence[Value]):
     """Distinct values in increasing order. Immutable; safe for many threads."""
 
@@ -120,6 +126,7 @@ class Strings(SortedDictionary):
 
     def __init__(self, texts: Texts) -> None:
         self.texts = texts
+        self._found: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -131,7 +138,16 @@ class Strings(SortedDictionary):
         return self.texts.strings(start, end)
 
     def find(self, value: JsonValue) -> int:
-        return self.texts.find(value.encode("utf-8", "surrogatepass")) if isinstance(value, str) else -1
+        if not isinstance(value, str):
+            return -1
+        place = self._found.get(value)
+        if place is None:
+            place = self.texts.find(value.encode("utf-8", "surrogatepass"))
+            if len(value) <= LONGEST_REMEMBERED:
+                if len(self._found) >= MOST_REMEMBERED:
+                    self._found.clear()
+                self._found[value] = place
+        return place
 
     def kept(self, keep: Mask) -> SortedDictionary:
         return Strings(self.texts.kept(keep))
