@@ -1,0 +1,235 @@
+"""The rate of success of each of many candidates, judged by its own trials and by those of candidates like it.
+
+The order, for candidates with few trials or none as for those with many:
+
+1. What is expected beforehand: log-odds per candidate.
+2. What its properties say: of each feature the shrunk effect over all candidates that have it. A candidate itself is
+   left out of its own features' effects, so what they are worth (one weight per column, fitted) is measured on what
+   they are for: candidates nothing is known about.
+3. What its own trials say, shrunk towards the above by as much as candidates have been found to agree with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instance_agent.inference.gate import STRENGTH
+from instance_agent.inference.log_odds import Observed, log_odds, probabilities, shrunk_effect
+from instance_agent.inference.properties import Numbers, Places, Properties
+
+EFFECT_STRENGTH = 2 * STRENGTH
+"""Pseudo-successes behind a feature's effect: log-odds effects vary by 1/√4 as a rule."""
+
+USUAL_VARIANCE = 1 / STRENGTH
+"""Of candidates' log-odds around what their properties say, before the data has been looked at."""
+
+LEAST_VARIANCE, MOST_VARIANCE = 1e-3, 4 / STRENGTH
+"""What data may say it is."""
+
+USUAL_WEIGHT = 0.5
+WEIGHT_PRECISION = 4.0
+"""A column's weight is expected to be about so much, with a standard deviation of 1/√precision."""
+
+MOST_FITTED = 2_000
+"""Candidates that the weights are fitted to: those with the most trials."""
+
+INTERCEPT_PRECISION = 1.0
+MOST_STEPS = 16
+MOST_HALVINGS = 12
+SAME_LIKELIHOOD = 1e-4
+"""Logarithms of likelihoods are told apart by so much."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Trials and successes of C candidates: whole numbers, 0 <= successes <= trials."""
+
+    trials: Numbers
+    successes: Numbers
+
+
+@dataclass(frozen=True)
+class FeatureEffects:
+    """What F features say about candidates, each candidate with itself left out."""
+
+    properties: Properties
+    weights: Numbers  # per column
+    sums: Observed  # per feature, of the candidates that have it
+    seen: Places  # candidates with trials, increasing
+    own: Observed  # of those, their own part in the sums of their features
+    strength: float  # pseudo-successes
+
+    def of_entries(self, candidates: Places) -> tuple[Numbers, Places]:
+        """The effects of these candidates' features on their log-odds, and the place of each one's candidate."""
+        entries, places = self.properties.entries_of(candidates)
+        features = self.properties.features[entries]
+        own = self.own if candidates is self.seen else self._own_of(candidates)
+        effects = shrunk_effect(self.sums.at(features).without(own.at(places)), self.strength)
+        weights = self.weights[self.properties.columns[features]]
+        return effects * weights * self.properties.shares[entries], places
+
+    def _own_of(self, candidates: Places) -> Observed:
+        at = np.minimum(np.searchsorted(self.seen, candidates), len(self.seen) - 1)
+        known = (self.seen[at] == candidates).astype(np.float64)
+        found = self.own.at(at)
+        return Observed(found.trials * known, found.successes * known, found.expected * known)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The log-odds of success of C candidates."""
+
+    log_odds: Numbers  # all said and done, length C
+    intercept: float  # by how much candidates differ from the prior as a whole
+    effects: FeatureEffects | None  # None: their properties say nothing
+
+
+def pool(tried: Tried, prior: Numbers, properties: Properties, news: float | None = None) -> Pooled:
+    """The log-odds of success per candidate.
+
+    prior: log-odds expected, length C. news: the part of the trials that the prior doesn't know already, in (0, 1]:
+    by so much less than usual may they differ from it. None: it knows none of them, and candidates as a whole may
+    differ from it, too; each then counts by itself, not by its trials.
+    """
+    trials, successes = tried.trials, tried.successes
+    seen = np.flatnonzero(trials)
+    if not len(seen):
+        return Pooled(prior, 0.0, None)
+    own_trials, own_successes = trials[seen], successes[seen]
+    mean, shift, effects = prior, 0.0, None
+    if properties.feature_count or news is None:
+        mean, shift, effects = _by_properties(seen, own_trials, own_successes, prior, properties, news)
+    expected = probabilities(mean[seen])
+    variance = log_odds_variance(own_trials, own_successes, expected) * (1.0 if news is None else news)
+    pseudo = 1.0 / (variance * expected * (1.0 - expected))
+    found = mean.copy()
+    found[seen] = log_odds((own_successes + pseudo * expected) / (own_trials + pseudo))
+    return Pooled(found, shift, effects)
+
+
+def log_odds_variance(trials: Numbers, successes: Numbers, expected: Numbers) -> float:
+    """How much the log-odds of candidates vary around the expected rates: above chance, by the method of moments.
+
+    trials: above 0. expected: rates in (0, 1). All of one length.
+    A rate that varies makes the number of successes vary more than chance does, by the factor 1 + (n - 1)·r with
+    r = variance·q·(1 - q) (Williams, "Extra-binomial variation in logistic linear models", 1982). Each candidate's
+    estimate is weighted by its own precision; USUAL_VARIANCE counts as one more estimate, of that standard deviation.
+    """
+    chance = trials * expected * (1.0 - expected)
+    excess = (successes - trials * expected) ** 2 / chance - 1.0
+    per_variance = (trials - 1.0) * expected * (1.0 - expected)
+    found = USUAL_VARIANCE
+    for _ in range(3):  # the precision depends on the answer; a third round changes no digit that matters
+        weight = per_variance / (2.0 * (1.0 + found * per_variance) ** 2 + 1.0 / chance)
+        above = float(weight @ excess) + 1.0 / USUAL_VARIANCE
+        found = above / (float(weight @ per_variance) + 1.0 / USUAL_VARIANCE**2)
+        found = min(max(found, LEAST_VARIANCE), MOST_VARIANCE)
+    return found
+
+
+def _by_properties(
+    seen: Places, trials: Numbers, successes: Numbers, prior: Numbers, properties: Properties, news: float | None
+) -> tuple[Numbers, float, FeatureEffects]:
+    """The log-odds per candidate that the properties let expect, length C, and how they came about."""
+    before = prior[seen]
+    own = _deflated(trials, successes, probabilities(before))
+    entries, places = properties.entries_of(seen)
+    features = properties.features[entries]
+
+    def by_feature(part: Numbers) -> Numbers:
+        return np.asarray(np.bincount(features, part[places], properties.feature_count), dtype=np.float64)
+
+    sums = Observed(by_feature(own.trials), by_feature(own.successes), by_feature(own.expected))
+    strength = EFFECT_STRENGTH / (1.0 if news is None else news)
+    unweighted = FeatureEffects(properties, np.ones(properties.column_count), sums, seen, own, strength)
+    scores, places = unweighted.of_entries(seen)
+    columns = properties.columns[features]
+    cells = places * properties.column_count + columns
+    shift, weights = _weights(scores, cells, properties.column_count, own, before, news is None)
+    of_features = shrunk_effect(sums, strength) * weights[properties.columns]
+    entry_effects = of_features[properties.features] * properties.shares
+    mean = prior + shift + np.bincount(properties.candidates, entry_effects, len(prior))
+    mean[seen] = before + shift + np.bincount(places, scores * weights[columns], len(seen))
+    return mean, shift, FeatureEffects(properties, weights, sums, seen, own, strength)
+
+
+def _deflated(trials: Numbers, successes: Numbers, expected: Numbers) -> Observed:
+    """As many trials as a candidate's are worth when it is about others.
+
+    A thousand trials of one candidate say much about that one, and what one candidate can about others like it: they
+    are divided by Kish's design effect, 1 + (n - 1)·r.
+    """
+    variance = log_odds_variance(trials, successes, expected)
+    worth = 1.0 / (1.0 + (trials - 1.0) * variance * expected * (1.0 - expected))
+    return Observed(worth * trials, worth * successes, worth * trials * expected)
+
+
+def _weights(
+    scores: Numbers, cells: Places, column_count: int, own: Observed, prior: Numbers, intercept: bool
+) -> tuple[float, Numbers]:
+    """The intercept and the weight of each column, fitted to the candidates that were tried most.
+
+    scores, cells: per entry its effect, and candidate · column_count + column. own, prior: per candidate.
+    """
+    summed = np.bincount(cells, scores, len(prior) * column_count).astype(np.float64)
+    fitted = _most_tried(own.trials)
+    return _fit(summed.reshape(len(prior), column_count)[fitted], own.at(fitted), prior[fitted], intercept)
+
+
+def _most_tried(trials: Numbers) -> Places:
+    """The places of the MOST_FITTED candidates with the most trials, the first ones among equals; increasing."""
+    if len(trials) <= MOST_FITTED:
+        return np.arange(len(trials))
+    least = np.partition(trials, len(trials) - MOST_FITTED)[len(trials) - MOST_FITTED]
+    more = np.flatnonzero(trials > least)
+    return np.sort(np.concatenate([more, np.flatnonzero(trials == least)[: MOST_FITTED - len(more)]]))
+
+
+def _fit(scores: NDArray[np.float64], own: Observed, prior: Numbers, intercept: bool) -> tuple[float, Numbers]:
+    """The intercept, and the weight of each column's score, none below 0: logistic regression by Newton's method.
+
+    scores: T x D. own, prior: length T. A normal prior around USUAL_WEIGHT (around 0 for the intercept) keeps few
+    trials from saying much. Without `intercept` it is 0.
+    """
+    inputs = np.column_stack([np.ones(len(scores)), scores])
+    usual = np.full(inputs.shape[1], USUAL_WEIGHT)
+    usual[0] = 0.0
+    precision = np.full(inputs.shape[1], WEIGHT_PRECISION)
+    precision[0] = INTERCEPT_PRECISION
+
+    def likelihood(weights: Numbers) -> float:
+        rates = probabilities(prior + inputs @ weights)
+        happened = own.successes @ np.log(rates) + (own.trials - own.successes) @ np.log1p(-rates)
+        return float(happened - precision @ (weights - usual) ** 2 / 2.0)
+
+    found, best = usual, likelihood(usual)
+    for _ in range(MOST_STEPS):
+        rates = probabilities(prior + inputs @ found)
+        slope = inputs.T @ (own.successes - own.trials * rates) - precision * (found - usual)
+        free = (found > 0) | (slope > 0)
+        free[0] = intercept
+        bend = (inputs * (own.trials * rates * (1.0 - rates))[:, None]).T @ inputs + np.diag(precision)
+        step = np.zeros(len(found))
+        step[free] = np.linalg.solve(bend[np.ix_(free, free)], slope[free])
+        better, found, best = _along(step, found, best, likelihood)
+        if not better:
+            break
+    return float(found[0]), found[1:]
+
+
+def _along(
+    step: Numbers, start: Numbers, best: float, likelihood: Callable[[Numbers], float]
+) -> tuple[bool, Numbers, float]:
+    """The step, halved until it makes things more likely: Newton's may go much too far. Or no step."""
+    for _ in range(MOST_HALVINGS):
+        there = start + step
+        there[1:] = np.maximum(there[1:], 0.0)
+        found = likelihood(there)
+        if found > best + SAME_LIKELIHOOD:
+            return True, there, found
+        step = step / 2.0
+    return False, start, best
