@@ -78,7 +78,7 @@ def test_one_candidate_by_hand() -> None:
     assert base == pytest.approx(math.log(4 / 8), abs=1e-12)
     worth = 1 / (1 + 9 * log_odds_variance(numbers(10), numbers(3), numbers(1 / 3)) * 2 / 9)
     expected = 1 / (1 + math.exp(-base - own.intercept))
-    assert worth * (3 - 10 * expected) == pytest.approx(own.intercept, abs=1e-3)
+    assert worth * (3 - 10 * expected) == pytest.approx(own.intercept, abs=0.005)
     pseudo = 1 / (log_odds_variance(numbers(10), numbers(3), numbers(expected)) * expected * (1 - expected))
     found = probabilities(own.log_odds)
     assert found == pytest.approx([(3 + pseudo * expected) / (10 + pseudo), expected], abs=1e-12)
