@@ -9,7 +9,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from instance_agent.schema.types import JsonValue
-from tests.unit.instance_agent.query.small_shop import TABLES, hits_of_target, paths_of
+from tests.unit.instance_agent.query.small_shop import TABLES, linked_by, paths_of
 
 Chosen = TypeVar("Chosen")
 Object = dict[str, JsonValue]
@@ -49,22 +49,18 @@ WHY: tuple[JsonValue, ...] = (
     {"highlight": {}},
     {"highlight": {"posPreTag": "<b>", "posThreshold": 0, "encoder": "html"}, "matches": {}},
 )
-HIT_NAMES = (
-    "$p",
-    "$value",
-    "$f",
-    "$lift",
-    "$score",
-    "$similarity",
-    "$sameness",
-    "$sort",
-    "$rank",
-    "$index",
-    "$matches",
-)
-OTHER_NAMES = ("field", "feature", "$proposition", "$why", "$highlight")
+ROW_NAMES = ("$score", "$index", "$similarity", "$sameness", "$sort", "$rank", "$why", "$highlight", "$matches")
+CANDIDATE_NAMES = ("$p", "$value", "$f", "$lift", "$proposition", "field")
 RELATION_NUMBERS = ("lift", "fs.f", "fs.fOnCondition", "ps.p", "info.miTrue", "relation.mi")
 METRICS = ("n", "accuracy", "meanRank", "mxe", "cases", "features")
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What the hits of a query are."""
+
+    rows: str | None  # the table whose rows they are or stand for; None for plain values
+    context: str | None  # the table whose rows have them; None when they are the rows of `from`
 
 
 @dataclass(frozen=True)
@@ -188,35 +184,46 @@ class Writer:
 
         return self.one(element, lambda: self.some(element, 2, 1))
 
-    def score(self, table: str, hits: str, depth: int = 2) -> JsonValue:
-        """A score of hits of one table, or of candidates, where rows of another are the context."""
+    def score(self, hits: Hits, depth: int = 2) -> JsonValue:
         if depth and not self.draw(3):
-            return self.combined(lambda: self.score(table, hits, depth - 1))
+            return self.combined(lambda: self.score(hits, depth - 1))
+        likeness = ("$similarity", "$sameness")
+        makers: list[Callable[[], JsonValue]] = [
+            lambda: self.pick(("$similarity", "$sameness", "$index")),
+            lambda: {self.pick(likeness): self.literal("Text")},
+            lambda: self.pick(NUMBERS),
+        ]
+        if rows := hits.rows:
+            makers += [
+                lambda: self.field(rows, *NUMERIC, "Boolean"),
+                lambda: self.field(rows),
+                lambda: {self.pick(likeness): self.conjunction(rows)},
+            ]
+        if context := hits.context:
+            makers += self.context_scores(context, rows or context)
+        return self.one(*makers)
+
+    def context_scores(self, context: str, described: str) -> list[Callable[[], JsonValue]]:
+        """Scores of candidates; described: the table in which they have properties."""
 
         def quantity() -> JsonValue:
-            return {"$context": self.field(table, "Boolean", *NUMERIC)}
+            return {"$context": self.field(context, "Boolean", *NUMERIC)}
 
         def about() -> JsonValue:
-            return {"$context": self.proposition(table, 1)}
+            return {"$context": self.proposition(context, 1)}
 
-        return self.one(
-            lambda: self.pick(("$p", "$lift", "$f", "$similarity", "$sameness", "$index", "$value")),
-            lambda: self.field(hits, *NUMERIC, "Boolean"),
-            lambda: self.field(hits),
-            lambda: self.pick(NUMBERS),
+        def based_on() -> JsonValue:
+            return self.set(described)
+
+        return [
+            lambda: self.pick(("$p", "$lift", "$f", "$value")),
             lambda: {self.pick(("$p", "$lift", "$f")): about()},
-            lambda: {self.pick(("$p", "$lift")): self.set(table)},
-            lambda: {
-                self.pick(("$probability", "$probabilityLift")): self.members(
-                    {"of": about()}, basedOn=lambda: self.set(hits)
-                )
-            },
+            lambda: {self.pick(("$p", "$lift")): self.set(context)},
+            lambda: {self.pick(("$probability", "$probabilityLift")): self.members({"of": about()}, basedOn=based_on)},
             lambda: {self.pick(("$sum", "$mean", "$min", "$max")): quantity()},
             lambda: {"$impact": self.members({"value": quantity()}, base=lambda: self.pick(NUMBERS))},
-            lambda: {self.pick(("$similarity", "$sameness")): self.conjunction(hits)},
-            lambda: {self.pick(("$similarity", "$sameness")): self.literal("Text")},
-            lambda: {"$analogy": {"with": self.literal(self.pick(("Int", "String"))), "basedOn": self.set(hits)}},
-        )
+            lambda: {"$analogy": {"with": self.literal(self.pick(("Int", "String"))), "basedOn": based_on()}},
+        ]
 
     def combined(self, inner: Callable[[], JsonValue]) -> JsonValue:
         return self.one(
@@ -227,22 +234,23 @@ class Writer:
             lambda: {"$freqP": self.members({"f": inner(), "n": inner()}, p=inner)},
         )
 
-    def order(self, table: str, hits: str) -> JsonValue:
+    def order(self, hits: Hits) -> JsonValue:
         def key() -> JsonValue:
             return self.one(
-                lambda: self.score(table, hits),
-                lambda: {self.pick(("$asc", "$desc")): self.score(table, hits)},
-                lambda: {self.pick(("$asc", "field")): self.field(hits)},
+                lambda: self.score(hits),
+                lambda: {self.pick(("$asc", "$desc")): self.score(hits)},
+                lambda: {self.pick(("$asc", "field")): self.field(hits.rows) if hits.rows else "$value"},
             )
 
         return self.one(key, key, lambda: self.some(key, 2))
 
-    def select(self, table: str, hits: str) -> JsonValue:
+    def select(self, hits: Hits) -> JsonValue:
         def name() -> JsonValue:
-            return self.one(lambda: self.pick((*HIT_NAMES, *OTHER_NAMES)), lambda: self.field(hits))
+            own = (*ROW_NAMES, *CANDIDATE_NAMES) if hits.context else ROW_NAMES
+            return self.one(lambda: self.pick(own), lambda: self.field(hits.rows) if hits.rows else "feature")
 
         def score() -> JsonValue:
-            found = self.score(table, hits)
+            found = self.score(hits)
             return found if isinstance(found, dict) else {"$hit": found}
 
         def projection() -> JsonValue:
@@ -267,10 +275,10 @@ class Writer:
         """What `get`, `match`, `recommend` and `predict` take."""
         return self.field(table) + self.pick(("", "", ".$feature"))
 
-    def page(self, table: str, hits: str) -> dict[str, Callable[[], JsonValue]]:
+    def page(self, table: str, hits: Hits) -> dict[str, Callable[[], JsonValue]]:
         return {
             "where": lambda: self.proposition(table),
-            "select": lambda: self.select(table, hits),
+            "select": lambda: self.select(hits),
             "offset": lambda: self.draw(4),
             "limit": lambda: self.draw(13),
         }
@@ -287,10 +295,10 @@ class Writer:
         return self.about_rows(table, kind, given)
 
     def about_rows(self, table: str, kind: str, given: Object) -> Object:
-        page = self.page(table, table)
+        page = self.page(table, Hits(table, None))
         match kind:
             case "search":
-                return self.members(given, **page, orderBy=lambda: self.order(table, table))
+                return self.members(given, **page, orderBy=lambda: self.order(Hits(table, None)))
             case "similarity":
                 return self.members({**given, kind: self.conjunction(table)}, **page)
             case "aggregate":
@@ -300,17 +308,19 @@ class Writer:
 
     def about_target(self, table: str, kind: str, given: Object) -> Object:
         target = self.target(table)
-        hits = hits_of_target(table, target)
+        linked = linked_by(table, target)
+        hits = Hits(linked, table)
+        described = linked or table
         page = self.page(table, hits)
-        based_on = {"basedOn": lambda: self.one(lambda: self.set(hits), list)}
+        based_on = {"basedOn": lambda: self.one(lambda: self.set(described), list)}
         required: Object = {**given, kind: target}
         match kind:
             case "get":
                 if self.draw(3) == 2:
-                    return self.members({**required, "similarity": self.conjunction(hits)}, **page)
-                return self.members(required, **page, orderBy=lambda: self.order(table, hits))
+                    return self.members({**required, "similarity": self.conjunction(described)}, **page)
+                return self.members(required, **page, orderBy=lambda: self.order(hits))
             case "recommend":
-                goal = self.one(lambda: self.conjunction(table), lambda: self.score(table, hits))
+                goal = self.one(lambda: self.conjunction(table), lambda: self.score(hits))
                 return self.members({**required, "goal": goal}, **page, **based_on)
             case "predict":
                 several = self.some(lambda: self.one(lambda: self.target(table), lambda: self.tested(table)), 3, 1)
@@ -329,7 +339,7 @@ class Writer:
                 named,
                 lambda: "$f",
                 lambda: {"$f": self.proposition(table)},
-                lambda: {self.pick(("$mean", "$sum", "$min", "$max")): self.score(table, table)},
+                lambda: {self.pick(("$mean", "$sum", "$min", "$max")): self.score(Hits(table, None))},
             )
 
         return self.one(form, lambda: [{f"alias{number}": form()} for number in range(1 + self.draw(3))])
@@ -339,7 +349,7 @@ class Writer:
             name = self.pick(RELATION_NUMBERS)
             return self.one(lambda: name, lambda: {"$asc": name}, lambda: [name, "lift"])
 
-        page = self.page(table, table) | {
+        page = self.page(table, Hits(table, None)) | {
             "select": lambda: self.some(lambda: self.pick(("lift", "related", "condition", "fs", "ps", "info")), 3)
         }
         return self.members({**given, "relate": self.set(table)}, **page, orderBy=order)

@@ -143,12 +143,14 @@ def link_of(table: str, column: str) -> str | None:
     return link.partition(".")[0] if isinstance(link, str) else None
 
 
-def hits_of_target(table: str, path: str) -> str:
-    """The table that a path points to, or the table of its column."""
-    *hops, last = path.removesuffix(".$feature").split(".")
+def linked_by(table: str, path: str) -> str | None:
+    """The table whose rows a path points to; None when it leads to a plain value."""
+    if path.endswith(".$feature"):
+        return None
+    *hops, last = path.split(".")
     for hop in hops:
         table = link_of(table, hop) or table
-    return link_of(table, last) or table
+    return link_of(table, last)
 
 
 def small_shop() -> ReadView:
