@@ -9,13 +9,17 @@ from typing import Any, Final
 from instance_agent.engine.tables import ReadView
 from instance_agent.query.batch import answer_batch
 from instance_agent.query.deadline import Deadline
+from instance_agent.query.estimate import estimate
 from instance_agent.query.grammar import PARSERS, parse_batch
 from instance_agent.query.page import Page
 from instance_agent.query.predict import predict
-from instance_agent.query.queries import Predict, Query, Search
+from instance_agent.query.queries import Estimate, Predict, Query, Relate, Search, Similarity
 from instance_agent.query.refusals import unsupported
+from instance_agent.query.relate import relate
 from instance_agent.query.scope import Scope
 from instance_agent.query.search import search
+from instance_agent.query.similar import similar
+from instance_agent.query.size import Allowance
 from instance_agent.schema.types import JsonValue
 
 BATCH: Final = "_batch"
@@ -23,19 +27,35 @@ ENDPOINTS: Final = frozenset({*PARSERS, BATCH})
 """The endpoints that answer queries, by the last part of their path."""
 
 Executor = Callable[[Scope, Any], "Page | dict[str, JsonValue]"]
-EXECUTORS: Final[Mapping[type[Query], Executor]] = MappingProxyType({Search: search, Predict: predict})
+EXECUTORS: Final[Mapping[type[Query], Executor]] = MappingProxyType(
+    {
+        Search: search,
+        Predict: predict,
+        Relate: relate,
+        Similarity: similar,
+        Estimate: estimate,
+    }
+)
 """Who answers which kind of query; each takes the kind it stands beside."""
 
 
 def answer(view: ReadView, endpoint: str, body: JsonValue, seconds: float) -> JsonValue:
     """What `POST /api/v1/{endpoint}` answers to `body` over this commit. The same every time.
 
-    Raises AgentError: 400 for what isn't understood or doesn't fit the schema, 504 after `seconds`.
+    Raises AgentError: 400 for what isn't understood, doesn't fit the schema or has too large an answer, 504 after
+    `seconds`.
     """
     scope = Scope(view, Deadline.after(seconds))
+    allowance = Allowance()
+
+    def within_allowance(scope: Scope, query: Query) -> JsonValue:
+        found = execute(scope, query)
+        allowance.take(found)
+        return found
+
     if endpoint == BATCH:
-        return answer_batch(scope, parse_batch(body), execute)
-    return execute(scope, PARSERS[endpoint](body))
+        return answer_batch(scope, parse_batch(body), within_allowance)
+    return within_allowance(scope, PARSERS[endpoint](body))
 
 
 def execute(scope: Scope, query: Query) -> JsonValue:

@@ -6,7 +6,6 @@ import pytest
 
 from instance_agent.errors import AgentError
 from instance_agent.query.answer import answer
-from instance_agent.query.batch import value_count
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.builders import PRODUCTS, SECONDS, make_view
 
@@ -60,12 +59,3 @@ def test_what_is_no_list_is_refused() -> None:
 
 def test_all_have_one_time_together() -> None:
     assert refusal({"from": "products"}, seconds=-1.0).code == "query_timeout"
-
-
-def test_all_answers_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    one: JsonValue = {"from": "products", "select": ["id"]}
-    monkeypatch.setattr("instance_agent.query.batch.MOST_VALUES", 2 * value_count(batch(one)))
-    batch(one)
-    refused = refusal(one, one, one)
-    assert refused.status == 400
-    assert "[2].limit" in refused.message
