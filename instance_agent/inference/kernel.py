@@ -167,6 +167,7 @@ def _told(sample: Sample, part: Numeric | Codes) -> float:
 def _eighths(part: Numeric) -> NDArray[np.int64]:
     """Which eighth of the numbers each row's is in; equal numbers are in the same. -1 for none."""
     groups = np.full(len(part.scaled), -1)
-    limits = part.values[(np.arange(1, 8) * len(part.values)) // 8] if len(part.values) else part.values
-    groups[part.value_rows] = np.searchsorted(limits, part.values, side="right")
+    values = np.array(part.values)
+    limits = values[(np.arange(1, 8) * len(values)) // 8] if len(values) else values
+    groups[part.value_rows] = np.searchsorted(limits, values, side="right")
     return groups

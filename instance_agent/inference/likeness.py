@@ -26,25 +26,20 @@ def between_rows(part: Part, rows: Places) -> Floats:
     return np.asarray(2 * (codes[:, None] != codes[None, :]), dtype=np.float32)
 
 
-def from_query(part: Part, codes: Sequence[int], number: float | None) -> Floats:
-    """Distances of all sample rows from a query that has these features in the column, or this number."""
-    if isinstance(part, Numeric):
-        if number is None:
-            return np.zeros(len(part.scaled), np.float32)
-        return np.asarray(np.square(part.scaled - np.float32(part.scale(number))), dtype=np.float32)
-    if isinstance(part, Listed):
-        return _from_list(part, codes)
-    return np.asarray(2 * (part != (codes[0] if codes[0] >= 0 else -2)), dtype=np.float32)
+def from_number(part: Numeric, number: float) -> Floats:
+    """Distances of all sample rows from a number."""
+    return np.asarray(np.square(part.scaled - np.float32(part.scale(number))), dtype=np.float32)
 
 
-def _from_list(part: Listed, codes: Sequence[int]) -> Floats:
-    found = [place for place in map(part.find, codes) if place >= 0]
+def from_features(part: Listed, codes: Sequence[int]) -> Floats:
+    """Distances of all sample rows from a row that had these features."""
     together = np.zeros(len(part.norms))
     norm = 0.0
-    for place in found:
-        weight = float(part.weights[place])
-        together[part.rows_of(place)] += weight
-        norm += weight
+    for place in map(part.find, codes):
+        if place >= 0:
+            weight = float(part.weights[place])
+            together[part.rows_of(place)] += weight
+            norm += weight
     if not norm:
         return np.full(len(part.norms), 2.0, np.float32)
     return np.asarray(np.maximum(2 - 2 * together / (part.norms * norm**0.5), 0), dtype=np.float32)

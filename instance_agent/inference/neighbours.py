@@ -16,17 +16,21 @@ OTHERS = 2.0
 """As many votes go to what is expected without neighbours."""
 
 
-def votes(sample: Sample, distances: Numbers, otherwise: Numbers, rank: int) -> Numbers:
-    """Log-probabilities per class, length C.
+def votes(sample: Sample, distances: Numbers, otherwise: Numbers) -> list[Numbers]:
+    """Log-probabilities per class, length C, for each of NEIGHBOURS.
 
     distances: of the query from each sample row, infinite for those that don't vote.
     otherwise: probabilities without neighbours, length C, above 0.
     """
-    rank = min(rank, sample.size) - 1
-    nearest, far = float(distances.min()), float(np.partition(distances, rank)[rank])
+    ranks = [min(rank, sample.size) - 1 for rank in NEIGHBOURS]
+    fars = np.partition(distances, ranks)[ranks].tolist()
+    nearest = float(distances.min())
     if not np.isfinite(nearest):
-        return np.log(otherwise)
-    far = far if np.isfinite(far) else float(distances[np.isfinite(distances)].max())
-    weights = np.exp((nearest - distances) * (FALL / (far - nearest + 1e-6)))
-    found = np.bincount(sample.classes, weights, len(otherwise))
-    return np.asarray(np.log((found + OTHERS * otherwise) / (found.sum() + OTHERS)), dtype=np.float64)
+        return [np.log(otherwise)] * len(NEIGHBOURS)
+    found = []
+    for far in fars:
+        reach = far if np.isfinite(far) else float(distances[np.isfinite(distances)].max())
+        weights = np.exp((nearest - distances) * (FALL / (reach - nearest + 1e-6)))
+        voted = np.bincount(sample.classes, weights, len(otherwise))
+        found.append(np.log((voted + OTHERS * otherwise) / (voted.sum() + OTHERS)))
+    return found

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.inference.evidence import ClassCounts, FeatureCounts
-from instance_agent.inference.problem import Column, Numbers, Problem, Rows
+from instance_agent.inference.problem import NO_ROWS, Column, Numbers, Problem, Rows
 
 
 class Counting:
@@ -34,6 +33,8 @@ class Counting:
     @cached_property
     def rows_out(self) -> Rows:
         """The rows learned from that are left out, increasing."""
+        if not len(self._problem.without):
+            return NO_ROWS
         return np.unique(self._left_out[0]).astype(np.uint32)
 
     @cached_property
@@ -59,14 +60,10 @@ class Counting:
         total = column.learned_with(code)
         return total > (float(self._having(column, code).sum()) if len(self.rows_out) else 0.0)
 
-    def features(self, column: Column, codes: Sequence[int]) -> Numbers:
-        """Rows per feature and class, features x C, where rows have one class each."""
-        counts = np.empty((len(codes), len(self._problem.class_rows)))
-        for place, code in enumerate(codes):
-            counts[place] = column.class_counts(code)
-            if len(self.rows_out):
-                counts[place] -= self._in_left_out(self._having(column, code), None)
-        return counts
+    def of(self, column: Column, code: int) -> Numbers:
+        """Rows with the feature per class, length C."""
+        counts = column.class_counts(code)
+        return counts - self._in_left_out(self._having(column, code), None) if len(self.rows_out) else counts
 
     def exposure(self, column: Column) -> tuple[Numbers, float]:
         """What a feature of the column is counted against, per class and together: rows, or tokens for a text."""

@@ -6,8 +6,9 @@ stretch that depends on nothing but the stretch's number: evenly spread, and bli
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TypeVar, cast
 
 import numpy as np
@@ -26,8 +27,9 @@ SAMPLE_FEATURES = 65_536
 FARTHEST = 3.0
 """Numbers further from the mean than this many standard deviations count as that far."""
 
-MOST_KEPT = 64
-"""Things cached at a time: requests come from strangers, and any set of conditions is a thing of its own."""
+MOST_KEPT = {"frame": 16, "part": 256}
+MOST_OTHERS_KEPT = 64
+"""Things of one kind cached at a time: requests come from strangers, and any set of conditions is its own thing."""
 
 HEAVY = 0.25
 """A value that so large a part of the rows has is a class of its own: no window of numbers crosses it."""
@@ -46,14 +48,13 @@ class Numeric:
     mean: float
     deviation: float  # above 0
     scaled: Floats  # per sample row, in standard deviations from the mean, 0 for none
-    values: Numbers  # those there are, increasing
+    values: list[float]  # those there are, increasing
     value_rows: Places  # the sample row of each
-    value_classes: Codes  # its class
-    heavy: Numbers  # the values that HEAVY of them have, increasing
+    heavy: list[float]  # the values that HEAVY of them have, increasing
 
     def scale(self, number: float) -> float:
         """The number as `scaled` has it."""
-        return float(np.clip((number - self.mean) / self.deviation, -FARTHEST, FARTHEST))
+        return min(max((number - self.mean) / self.deviation, -FARTHEST), FARTHEST)
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ class Sample:
     def size(self) -> int:
         return len(self.rows)
 
+    @cached_property
+    def class_rows(self) -> Numbers:
+        """Per class its rows."""
+        return np.asarray(np.bincount(self.classes, minlength=self.class_count), dtype=np.float64)
+
     def places_of(self, rows: Rows) -> Places:
         """The places of those of the rows that are in the sample."""
         places = np.searchsorted(self.rows, rows)
@@ -110,17 +116,25 @@ def spread(count: int, most: int) -> Places:
     return (stretches * np.uint64(step) + jitter).astype(np.int64)
 
 
-def sample_of(problem: Problem) -> Sample:
-    """The sample of a problem with one class per row, cached. It doesn't know of rows left out."""
+def sample_of(problem: Problem, columns: Sequence[Column]) -> Sample:
+    """The sample by which these columns are compared, of a problem with one class per row, cached.
+
+    Rows left out are in it.
+    """
     most = SAMPLE_ROWS
-    some = problem.learned[spread(len(problem.learned), SAMPLE_ROWS)]
-    for column in problem.columns:
+    for column in columns:
         if column.splits:
-            features = int((column.offsets[some + 1] - column.offsets[some]).sum())
-            most = min(most, SAMPLE_FEATURES * len(some) // max(features, 1))
+            most = min(most, kept(problem, ("most", column.path), partial(_most, problem, column)))
     # A power of two, so that columns with lists of like length share a sample.
     most = 1 << max(6, most.bit_length() - 1)
-    return kept(problem, ("sample", most), lambda: _drawn(problem, most))
+    return kept(problem, ("sample", most), partial(_drawn, problem, most))
+
+
+def _most(problem: Problem, column: Column) -> int:
+    """How many rows may be looked at, by how many features they have."""
+    some = problem.learned[spread(len(problem.learned), SAMPLE_ROWS)]
+    features = int((column.offsets[some + 1] - column.offsets[some]).sum())
+    return min(SAMPLE_ROWS, SAMPLE_FEATURES * len(some) // max(features, 1))
 
 
 def _drawn(problem: Problem, most: int) -> Sample:
@@ -132,18 +146,18 @@ def _drawn(problem: Problem, most: int) -> Sample:
 
 def part_of(problem: Problem, sample: Sample, column: Column) -> Part:
     """The column's part of the sample, cached."""
-    return kept(problem, ("part", column.path, sample.size), lambda: _part(sample, column))
+    return kept(problem, ("part", column.path, sample.size), partial(_part, sample, column))
 
 
 def _part(sample: Sample, column: Column) -> Part:
     if column.splits:
         return _listed(sample, column)
     if column.numbers is not None:
-        return _numeric(sample, column.numbers[sample.rows])
+        return _numeric(column.numbers[sample.rows])
     return column.codes[sample.rows]
 
 
-def _numeric(sample: Sample, numbers: Numbers) -> Numeric:
+def _numeric(numbers: Numbers) -> Numeric:
     known = np.flatnonzero(np.isfinite(numbers))
     order = known[np.argsort(numbers[known], kind="stable")]
     values = numbers[order]
@@ -155,10 +169,9 @@ def _numeric(sample: Sample, numbers: Numbers) -> Numeric:
         mean=mean,
         deviation=deviation,
         scaled=np.nan_to_num(scaled).astype(np.float32),
-        values=values,
+        values=values.tolist(),
         value_rows=order,
-        value_classes=sample.classes[order],
-        heavy=distinct[counts >= HEAVY * max(len(values), 1)],
+        heavy=distinct[counts >= HEAVY * max(len(values), 1)].tolist(),
     )
 
 
@@ -220,7 +233,8 @@ def kept(problem: Problem, key: tuple[object, ...], make: Callable[[], T]) -> T:
     full = (len(problem.learned), *key)
     found = problem.cache.get(full)
     if found is None:
-        for oldest in list(problem.cache)[:-MOST_KEPT]:
+        alike = [other for other in list(problem.cache) if isinstance(other, tuple) and other[1:2] == key[:1]]
+        for oldest in alike[: max(0, len(alike) - MOST_KEPT.get(str(key[0]), MOST_OTHERS_KEPT) + 1)]:
             problem.cache.pop(oldest, None)
         found = problem.cache[full] = make()
     return cast(T, found)

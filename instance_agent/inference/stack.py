@@ -7,7 +7,8 @@ the sample, the regression on some hundred rows and the weights, all made anew w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,8 +20,19 @@ from instance_agent.inference.kernel import Kernel
 from instance_agent.inference.naive_bayes import base_rates
 from instance_agent.inference.pieces import Counting
 from instance_agent.inference.problem import Column, Given, Numbers, Problem
-from instance_agent.inference.sample import Numeric, Part, Places, Sample, kept, part_of, sample_of, spread
-from instance_agent.inference.testimony import NO_PLACES, Testimony, rows_like, testimony
+from instance_agent.inference.sample import (
+    Floats,
+    Listed,
+    Numeric,
+    Part,
+    Places,
+    Sample,
+    kept,
+    part_of,
+    sample_of,
+    spread,
+)
+from instance_agent.inference.testimony import NO_PLACES, Asked, rows_like, testimony
 
 FULL_STRENGTH = 6.0
 """Columns that count in full where all of them are added up; more share this much weight."""
@@ -43,6 +55,7 @@ OTHER_VOICES = 5
 class Frame:
     """What is kept of some columns."""
 
+    columns: tuple[Column, ...]  # with the counts of the rows that all this was fitted to
     sample: Sample
     parts: tuple[Part, ...]
     kernel: Kernel
@@ -68,47 +81,47 @@ def say(problem: Problem) -> tuple[Said, Numbers] | None:
     first = problem if problem.first is None else problem.first()
     if problem.target_codes is None or len(first.learned) - len(problem.without) < LEAST_ROWS:
         return None
-    asked = _speaking(problem, first)
-    left = sorted({problem.query[place].column for place in asked}, key=lambda at: problem.columns[at].path)
-    voices, classes = 1 + len(left) + OTHER_VOICES, len(problem.class_rows)
-    if not asked or LEAST_FITTED_ON * voices * classes > MOST_SAID or np.count_nonzero(first.class_rows) < 2:
-        return None
-    first = _about(first, left, ())
-    paths = tuple(column.path for column in first.columns)
-    frame = kept(first, ("frame", paths), lambda: _framed(first))
-    weights = kept(first, ("weights", paths), lambda: _weights(first, frame))
-    said = _said(_about(problem, left, asked), frame)
-    return replace(said, pieces=tuple(asked[place] for place in said.pieces)), weights
-
-
-def _speaking(problem: Problem, first: Problem) -> list[int]:
-    """The places in the query of those things given that some row learned from knows."""
     counting = Counting(problem)
-    speaking: list[int] = []
+    speaking = _speaking(counting, problem, first)
+    voices = 1 + len(speaking) + OTHER_VOICES
+    room = LEAST_FITTED_ON * voices * len(problem.class_rows)
+    if not speaking or room > MOST_SAID or np.count_nonzero(first.class_rows) < 2:
+        return None
+    # By path: the order of a query's conditions must not matter.
+    order = sorted(speaking, key=lambda at: problem.columns[at].path)
+    columns = tuple(first.columns[at] for at in order)
+    paths = tuple(column.path for column in columns)
+    frame = kept(first, ("frame", paths), lambda: _framed(first, columns))
+    weights = kept(first, ("weights", paths), lambda: _weights(first, frame))
+    asked = [Asked(place, problem.columns[at], frame.parts[place], *speaking[at]) for place, at in enumerate(order)]
+    return _said(counting, frame, asked), weights
+
+
+Spoken = tuple[tuple[int, ...], tuple[Given, ...]]
+"""Things given of one column: their places in the query, and they."""
+
+
+def _speaking(counting: Counting, problem: Problem, first: Problem) -> dict[int, Spoken]:
+    """By column, the things given that some row learned from knows."""
+    found: dict[int, list[tuple[int, Given]]] = {}
     for place, given in enumerate(problem.query):
         column = problem.columns[given.column]
         if column.numbers is None:
             if given.code >= 0 and counting.is_known(column, given.code):
-                speaking.append(place)
-        elif given.number is not None and np.isfinite(given.number):
+                found.setdefault(given.column, []).append((place, given))
+        elif given.number is not None and math.isfinite(given.number):
             own = first.columns[given.column]
-            sample = sample_of(replace(first, columns=(own,)))
-            if len(rows_like(part_of(first, sample, own), given, sample.places_of(counting.rows_out))):
-                speaking.append(place)
-    return speaking
+            sample = sample_of(first, ())
+            without = sample.places_of(counting.rows_out) if len(counting.rows_out) else NO_PLACES
+            if len(rows_like(part_of(first, sample, own), given, without)):
+                found.setdefault(given.column, [(place, given)])
+    return {at: (tuple(place for place, _ in pairs), tuple(given for _, given in pairs)) for at, pairs in found.items()}
 
 
-def _about(problem: Problem, columns: list[int], asked: Sequence[int]) -> Problem:
-    """The problem with these of its columns alone, in this order, and these of the things given."""
-    number = {column: place for place, column in enumerate(columns)}
-    query = tuple(replace(given, column=number[given.column]) for given in (problem.query[place] for place in asked))
-    return replace(problem, columns=tuple(problem.columns[at] for at in columns), query=query, first=None)
-
-
-def _framed(problem: Problem) -> Frame:
-    sample = sample_of(problem)
-    parts = [part_of(problem, sample, column) for column in problem.columns]
-    return Frame(sample, tuple(parts), kernel.fit(sample, parts))
+def _framed(problem: Problem, columns: tuple[Column, ...]) -> Frame:
+    sample = sample_of(problem, columns)
+    parts = [part_of(problem, sample, column) for column in columns]
+    return Frame(columns, sample, tuple(parts), kernel.fit(sample, parts))
 
 
 def _weights(problem: Problem, frame: Frame) -> Numbers:
@@ -120,97 +133,90 @@ def _weights(problem: Problem, frame: Frame) -> Numbers:
     said = np.empty((len(places), voices, frame.sample.class_count))
     for at, place in enumerate(places.tolist()):
         row = frame.sample.rows[place : place + 1]
-        query = tuple(_given_by(problem.columns, frame.parts, place, int(row[0])))
-        said[at] = _said(replace(problem, query=query, without=row), frame).voices
+        counting = Counting(replace(problem, without=row))
+        said[at] = _said(counting, frame, list(_asked_by(counting, frame, place, int(row[0])))).voices
     return blend.fitted(said, frame.sample.classes[places].astype(np.int64), np.zeros(voices))
 
 
-def _given_by(columns: Sequence[Column], parts: Sequence[Part], place: int, row: int) -> list[Given]:
-    """What a query would say that had the row's features in all columns."""
-    given: list[Given] = []
-    for at, (column, part) in enumerate(zip(columns, parts, strict=True)):
-        if column.splits:
-            codes = column.feature_codes[column.offsets[row] : column.offsets[row + 1]]
-            given.extend(Given(at, code) for code in codes.tolist())
-        elif isinstance(part, Numeric):
-            number = np.nan if column.numbers is None else float(column.numbers[row])
-            if np.isfinite(number):
-                given.append(Given(at, -1, number))
-        elif isinstance(part, np.ndarray) and part[place] >= 0:
-            given.append(Given(at, int(part[place])))
-    return given
+def _asked_by(counting: Counting, frame: Frame, place: int, row: int) -> Iterator[Asked]:
+    """What would be asked by a query that had the row's features in all columns: those that other rows know."""
+    for at, (column, part) in enumerate(zip(frame.columns, frame.parts, strict=True)):
+        if isinstance(part, Numeric):
+            number = math.nan if column.numbers is None else float(column.numbers[row])
+            given = [Given(at, -1, number)] if math.isfinite(number) else []
+            if given and not len(rows_like(part, given[0], np.array([place]))):
+                continue
+        else:
+            if isinstance(part, Listed):
+                codes = column.feature_codes[column.offsets[row] : column.offsets[row + 1]].tolist()
+            else:
+                codes = [int(part[place])] if part[place] >= 0 else []
+            given = [Given(at, code) for code in codes if counting.is_known(column, code)]
+        if given:
+            yield Asked(at, column, part, (0,) * len(given), tuple(given))
 
 
-def _said(problem: Problem, frame: Frame) -> Said:
-    counting = Counting(problem)
-    without = frame.sample.places_of(counting.rows_out) if len(problem.without) else NO_PLACES
+def _said(counting: Counting, frame: Frame, asked: list[Asked]) -> Said:
+    sample = frame.sample
+    without = sample.places_of(counting.rows_out) if len(counting.rows_out) else NO_PLACES
     base = base_rates(counting.target.class_rows, counting.target.rows)
-    heard = _heard(problem, frame, counting, without)
+    log_base = np.log(base)
+    told = testimony(counting, sample, asked, without)
     by_column = np.zeros((len(frame.parts), len(base)))
-    for at, told in heard:
-        by_column[at] = told.log_lifts.sum(axis=0)
-    pieces = [(at, place, given) for at, told in heard for place, given in zip(told.places, told.given, strict=True)]
-    lifts = np.concatenate([np.zeros((0, len(base))), *(told.log_lifts for _, told in heard)])
-    together = np.log(base) + min(1.0, FULL_STRENGTH / max(1, len(heard))) * by_column.sum(axis=0)
-    matches = np.zeros((min(len(pieces), one_dependence.PARENTS), frame.sample.size), dtype=np.bool_)
-    strongest = np.argsort(-(np.abs(lifts) @ base), kind="stable")[: len(matches)]
-    for match, number in zip(matches, strongest.tolist(), strict=True):
-        at, _, given = pieces[number]
-        match[rows_like(frame.parts[at], given, without)] = True
+    for at, lifts in zip(told.columns, told.log_lifts, strict=True):
+        by_column[at] += lifts
+    together = log_base + min(1.0, FULL_STRENGTH / max(1, len(asked))) * by_column.sum(axis=0)
+    strongest = np.argsort(-(np.abs(told.log_lifts) @ base), kind="stable")[: one_dependence.parents(len(base))]
+    having = [rows_like(part, given, without) for part, given in map(told.given.__getitem__, strongest.tolist())]
+    others = _others(frame, _distances(frame, asked), having, together, without)
     return Said(
-        pieces=tuple(place for _, place, _ in pieces),
-        piece_columns=np.array([1 + at for at, _, _ in pieces], dtype=np.int64),
-        log_lifts=lifts,
-        matters=np.concatenate([np.zeros(0, np.bool_), *(told.matters for _, told in heard)]),
-        voices=np.concatenate([np.log(base)[None, :], by_column, _others(frame, heard, matches, together, without)]),
+        pieces=tuple(told.places),
+        piece_columns=np.array(told.columns, dtype=np.int64) + 1,
+        log_lifts=told.log_lifts,
+        matters=told.matters,
+        voices=np.concatenate([log_base[None, :], by_column, others]),
     )
 
 
-Heard = list[tuple[int, Testimony]]
-"""What columns say, each with its place in the frame."""
+def _distances(frame: Frame, asked: list[Asked]) -> Numbers:
+    """Σ_j θ_j d_j of the query from each sample row."""
+    total: Floats = np.zeros(frame.sample.size, dtype=np.float32)
+    for one in asked:
+        relevance = np.float32(frame.kernel.relevances[one.at])
+        if isinstance(one.part, Numeric):
+            total += relevance * likeness.from_number(one.part, one.given[0].number or 0.0)
+        elif isinstance(one.part, Listed):
+            total += relevance * likeness.from_features(one.part, [given.code for given in one.given])
+        else:
+            total += (2 * relevance) * (one.part != one.given[0].code)
+    return total.astype(np.float64)
 
 
-def _heard(problem: Problem, frame: Frame, counting: Counting, without: Places) -> Heard:
-    asked: list[dict[int, Given]] = [{} for _ in frame.parts]
-    for place, given in enumerate(problem.query):
-        asked[given.column][place] = given
-    heard: Heard = []
-    for at, (column, part) in enumerate(zip(problem.columns, frame.parts, strict=True)):
-        told = testimony(counting, frame.sample, column, part, asked[at], without) if asked[at] else None
-        if told is not None:
-            heard.append((at, told))
-    return heard
-
-
-def _others(frame: Frame, heard: Heard, matches: NDArray[np.bool_], together: Numbers, without: Places) -> Numbers:
+def _others(frame: Frame, distances: Numbers, having: list[Places], together: Numbers, without: Places) -> Numbers:
     """What the voices over the sample say, OTHER_VOICES x C.
 
-    matches: which sample rows have which of the strongest pieces. together: log-probabilities by the evidence alone.
+    having: which sample rows have each of the strongest pieces. together: log-probabilities by the evidence alone.
     """
     sample = frame.sample
-    apart = np.zeros(sample.size, dtype=np.float32)
-    for at, told in heard:
-        codes = [given.code for given in told.given]
-        apart += np.float32(frame.kernel.relevances[at]) * likeness.from_query(
-            frame.parts[at], codes, told.given[0].number
-        )
-    distances: Numbers = np.array(apart, dtype=np.float64)
-    expected = np.zeros_like(together)
+    expected = np.zeros(len(together))
     expected[: sample.class_count] = frame.kernel.expected(distances, without)
-    classes = sample.classes
+    classes, class_rows = sample.classes, np.zeros(len(together))
+    class_rows[: sample.class_count] = sample.class_rows
     if len(without):
+        np.subtract.at(class_rows, classes[without], 1.0)
         distances[without] = np.inf
         classes = classes.copy()
         classes[without] = -1
     likely = np.exp(together - together.max())
     likely = likely / likely.sum() + 1e-12
-    base = smoothed_shares(np.bincount(classes[classes >= 0], minlength=len(likely)).astype(np.float64))
-    dependent = one_dependence.log_probabilities(matches, classes, base) if len(matches) > 1 else None
-    return np.stack(
+    dependent = None
+    if len(having) > 1:
+        dependent = one_dependence.log_probabilities(having, classes, smoothed_shares(class_rows))
+    return np.array(
         [
             expected,
             np.log(np.maximum(expected, FLOOR)),
-            *(neighbours.votes(sample, distances, likely, rank) for rank in neighbours.NEIGHBOURS),
+            *neighbours.votes(sample, distances, likely),
             np.log(likely) if dependent is None else dependent,
         ]
     )

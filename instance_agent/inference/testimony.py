@@ -1,4 +1,4 @@
-"""What one column has to say: its pieces of evidence, each with what it does to the classes by itself."""
+"""What columns have to say: their pieces of evidence, each with what it does to the classes by itself."""
 
 from __future__ import annotations
 
@@ -12,74 +12,116 @@ from instance_agent.inference.gate import STRENGTH, smoothed_shares
 from instance_agent.inference.pieces import Counting
 from instance_agent.inference.problem import Column, Given, Numbers
 from instance_agent.inference.sample import Listed, Numeric, Part, Places, Sample
-from instance_agent.inference.windows import rows_in, window
+from instance_agent.inference.windows import window
 
 MOST_PIECES = 64
-"""Of one column: those that move the classes most."""
+"""Of one column, and together: those that move the classes most."""
 
 NO_PLACES: Places = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Things given of one column."""
+
+    at: int  # the column's place among those of the frame
+    column: Column  # with the counts of all rows
+    part: Part
+    places: tuple[int, ...]  # of the things given in the query
+    given: tuple[Given, ...]  # one for a numeric column
+
+
+@dataclass(frozen=True)
 class Testimony:
-    """One column's pieces of evidence, at least one."""
+    """The pieces of evidence: things given that some row learned from knows."""
 
-    places: tuple[int, ...]  # of the pieces in the query
-    given: tuple[Given, ...]
+    places: list[int]  # of the pieces in the query
+    columns: list[int]  # the place of the column of each in the frame
+    given: list[tuple[Part, Given]]
     log_lifts: Numbers  # pieces x C
-    matters: NDArray[np.bool_]  # which pieces depend on the class beyond doubt
+    gains: Numbers  # how much each tells about the classes, in nats over all rows that have it
+    matters: NDArray[np.bool_]  # which depend on the class beyond doubt
 
 
-def testimony(
-    counting: Counting, sample: Sample, column: Column, part: Part, asked: dict[int, Given], without: Places
-) -> Testimony | None:
-    """What the things given of the column say; None where no row learned from has any of them.
-
-    asked: by place in the query. without: sample rows that are left out.
-    """
-    counts: Numbers
+def testimony(counting: Counting, sample: Sample, asked: list[Asked], without: Places) -> Testimony:
+    """without: sample rows that are left out."""
     class_count = len(counting.target.class_rows)
-    if isinstance(part, Numeric):
-        places = list(asked)[:1]
-        rows = rows_like(part, asked[places[0]], without)
-        counts = np.bincount(sample.classes[rows], minlength=class_count)[None, :].astype(np.float64)
-    else:
-        places = [place for place, given in asked.items() if given.code >= 0]
-        counts = counting.features(column, [asked[place].code for place in places])
+    places: list[int] = []
+    columns: list[int] = []
+    given: list[tuple[Part, Given]] = []
+    counts: list[Numbers] = []
+    owners: list[int] = []
+    by_rows = smoothed_shares(counting.target.class_rows)
+    shares = []
+    for number, one in enumerate(asked):
+        if isinstance(one.part, Numeric):
+            rows = rows_like(one.part, one.given[0], without)
+            counted = [np.bincount(sample.classes[rows], minlength=class_count).astype(np.float64)]
+        else:
+            counted = [counting.of(one.column, each.code) for each in one.given]
+        for place, each, seen in zip(one.places, one.given, counted, strict=True):
+            places.append(place)
+            given.append((one.part, each))
+            counts.append(seen)
+            columns.append(one.at)
+            owners.append(number)
+        shares.append(smoothed_shares(counting.exposure(one.column)[0]) if one.column.is_text else by_rows)
+    table = np.array(counts).reshape(-1, class_count)
+    expected = np.array(shares).reshape(-1, class_count)[owners]
+    return _weighed(sample, Testimony(places, columns, given, *_lifts(table, expected)))
+
+
+def _lifts(counts: Numbers, shares: Numbers) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
+    """Per piece its lifts, what it tells, and whether that is beyond doubt. counts, shares: pieces x C."""
     totals = counts.sum(axis=1)
-    if not totals.all():
-        places = [place for place, total in zip(places, totals.tolist(), strict=True) if total]
-        counts, totals = counts[totals > 0], totals[totals > 0]
-    if not places:
-        return None
-    shares = smoothed_shares(counting.exposure(column)[0])
-    log_shares = np.log(shares)
-    log_lifts = np.log((counts + STRENGTH * shares) / (totals + STRENGTH)[:, None]) - log_shares
-    # Against the penalty of Schwarz, "Estimating the dimension of a model" (1978): half the logarithm per parameter.
-    gains = (counts * log_lifts).sum(axis=1)
-    matters = gains > 0.5 * (np.minimum(np.count_nonzero(counts, axis=1) + 1, class_count) - 1) * np.log1p(totals)
-    if len(places) > MOST_PIECES:
-        chosen = np.sort(np.argsort(-gains, kind="stable")[:MOST_PIECES])
-        places, log_lifts, matters = [places[place] for place in chosen.tolist()], log_lifts[chosen], matters[chosen]
-    given = tuple(asked[place] for place in places)
-    if isinstance(part, Listed) and len(places) > 1:
-        log_lifts *= _news(sample, part, given)[:, None]
-    return Testimony(tuple(places), given, log_lifts, matters)
+    lifts = np.log((counts / shares + STRENGTH) / (totals + STRENGTH)[:, None])
+    gains = (counts * lifts).sum(axis=1)
+    # Against the penalty of Schwarz, "Estimating the dimension of a model" (1978): half a logarithm per parameter.
+    parameters = np.minimum(np.count_nonzero(counts, axis=1), counts.shape[1] - 1)
+    return lifts, gains, np.asarray(gains > 0.5 * parameters * np.log1p(totals))
+
+
+def _weighed(sample: Sample, told: Testimony) -> Testimony:
+    """Without the weakest of too many pieces; features of one row that say the same share one voice."""
+    chosen = np.arange(len(told.places))
+    if len(chosen) > MOST_PIECES:
+        chosen = np.sort(np.argsort(-told.gains, kind="stable")[:MOST_PIECES])
+    by_column: dict[int, list[int]] = {}
+    for number in chosen.tolist():
+        if isinstance(told.given[number][0], Listed):
+            by_column.setdefault(told.columns[number], []).append(number)
+    for numbers in by_column.values():
+        if len(numbers) > 1:
+            part = told.given[numbers[0]][0]
+            if isinstance(part, Listed):
+                told.log_lifts[numbers] *= _news(sample, part, [told.given[number][1] for number in numbers])[:, None]
+    if len(chosen) == len(told.places):
+        return told
+    return Testimony(
+        places=[told.places[number] for number in chosen.tolist()],
+        columns=[told.columns[number] for number in chosen.tolist()],
+        given=[told.given[number] for number in chosen.tolist()],
+        log_lifts=told.log_lifts[chosen],
+        gains=told.gains[chosen],
+        matters=told.matters[chosen],
+    )
 
 
 def rows_like(part: Part, given: Given, without: Places) -> Places:
     """The sample rows that have what is given but for those left out. Not for numbers that aren't finite."""
     if isinstance(part, Numeric):
-        return rows_in(part, window(part, given.number or 0.0), without)
-    if isinstance(part, Listed):
+        rows = part.value_rows[window(part, given.number or 0.0)]
+    elif isinstance(part, Listed):
         place = part.find(given.code)
         rows = part.rows_of(place) if place >= 0 else NO_PLACES
     else:
-        rows = np.flatnonzero(part == given.code) if given.code >= 0 else NO_PLACES
-    return rows[~np.isin(rows, without)] if len(without) else rows
+        rows = np.flatnonzero(part == given.code)
+    if not len(without):
+        return rows
+    return rows[rows != without[0]] if len(without) == 1 else rows[~np.isin(rows, without)]
 
 
-def _news(sample: Sample, part: Listed, given: tuple[Given, ...]) -> Numbers:
+def _news(sample: Sample, part: Listed, given: list[Given]) -> Numbers:
     """What part of each feature is news beside the others, by their correlation in the sample; see `redundancy`."""
     having = np.zeros((len(given), sample.size), np.float32)
     counts = np.zeros((len(given), sample.class_count))
@@ -88,6 +130,5 @@ def _news(sample: Sample, part: Listed, given: tuple[Given, ...]) -> Numbers:
         having[at, rows] = 1.0
         counts[at] = np.bincount(sample.classes[rows], minlength=sample.class_count)
     overlaps = (having @ having.T).astype(np.float64)
-    class_rows = np.bincount(sample.classes, minlength=sample.class_count).astype(np.float64)
-    correlations = redundancy.correlations(overlaps, counts, class_rows, float(sample.size))
+    correlations = redundancy.correlations(overlaps, counts, sample.class_rows, float(sample.size))
     return np.asarray(1.0 / correlations.sum(axis=1), dtype=np.float64)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
+from bisect import bisect_left, bisect_right
 
-from instance_agent.inference.sample import Numeric, Places
+from instance_agent.inference.sample import Numeric
 
 WIDTH = 6.0
 """A window holds about this many times the square root of the number of rows."""
@@ -19,23 +19,16 @@ def window(part: Numeric, number: float) -> slice:
     """
     values = part.values
     size = len(values)
-    start, end = np.searchsorted(values, number, "left"), np.searchsorted(values, number, "right")
-    before, after = np.searchsorted(part.heavy, number, "left"), np.searchsorted(part.heavy, number, "right")
+    start, end = bisect_left(values, number), bisect_right(values, number)
+    before, after = bisect_left(part.heavy, number), bisect_right(part.heavy, number)
     if not size or before < after:
-        return slice(int(start), int(end))
+        return slice(start, end)
     width = min(size, max(LEAST, int(WIDTH * size**0.5)))
     if end - start < width:
-        first = min(max(int(start + end - width) // 2, 0), size - width)
-        last = float(values[first + width - 1])
-        start, end = np.searchsorted(values, values[first], "left"), np.searchsorted(values, last, "right")
+        first = min(max((start + end - width) // 2, 0), size - width)
+        start, end = bisect_left(values, values[first]), bisect_right(values, values[first + width - 1])
     if before > 0:
-        start = max(start, np.searchsorted(values, part.heavy[before - 1], "right"))
+        start = max(start, bisect_right(values, part.heavy[before - 1]))
     if after < len(part.heavy):
-        end = min(end, np.searchsorted(values, part.heavy[after], "left"))
-    return slice(int(start), int(max(start, end)))
-
-
-def rows_in(part: Numeric, around: slice, without: Places) -> Places:
-    """The sample rows in the window but for those left out."""
-    rows = part.value_rows[around]
-    return rows[~np.isin(rows, without)] if len(without) else rows
+        end = min(end, bisect_left(values, part.heavy[after]))
+    return slice(start, max(start, end))
