@@ -14,7 +14,7 @@ from instance_agent.query.ordering import Ordering
 from instance_agent.query.page import Page
 from instance_agent.query.propositions import EVERYTHING
 from instance_agent.query.queries import Search
-from instance_agent.query.rowsets import RowSet, as_list, both, size_of
+from instance_agent.query.rowsets import NO_ROWS, RowSet, as_list, both, size_of
 from instance_agent.query.scope import Scope
 from instance_agent.query.scoring.rows import RowHits
 from instance_agent.query.top_rows import first_rows
@@ -46,7 +46,7 @@ def _page(
     alone = not needs_all(query.select)
     page: NDArray[np.uint32] | None = None
     if start == end and alone:
-        page = as_list(rows)[:0]
+        page = NO_ROWS
     elif alone and not query.order:
         page = head_of(rows, end)[start:]
     elif alone and len(query.order) == 1:
@@ -54,8 +54,9 @@ def _page(
         page = None if first is None else first[start:]
     hits = RowHits(scope, table, everyone, as_list(rows) if page is None else page, query.where)
     ordering = Ordering(hits, query.order)
-    places = np.arange(len(hits)) if page is not None else ordering.first(end)[start:end]
-    return hits, Shown.page(places, start), ordering
+    if page is None or start == end:
+        return hits, Shown.page(ordering.first(end)[start:end], start), ordering  # refuses bad keys in any case
+    return hits, Shown.page(np.arange(len(hits)), start), ordering
 
 
 def head_of(rows: RowSet, count: int) -> NDArray[np.uint32]:

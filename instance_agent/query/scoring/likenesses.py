@@ -18,6 +18,7 @@ from instance_agent.query.scoring.arithmetic import Scores
 from instance_agent.query.scoring.candidates import CandidateHits
 from instance_agent.query.scoring.fields import Hits, path_of_hit
 from instance_agent.query.scoring.rows import RowHits
+from instance_agent.query.similarity import explain_likeness, likeness
 from instance_agent.query.targets import OneValue, below
 from instance_agent.schema.types import ColumnType
 
@@ -48,8 +49,6 @@ def explained(hits: Hits, compared: Compared | None, place: int) -> why.Node:
 
 def explained_in(scope: Scope, compared: Compared, place: int) -> why.Node:
     """The same where hits are rows that are known."""
-    from instance_agent.query.similarity import explain_likeness
-
     return explain_likeness(scope, compared.table, int(compared.rows[place]), compared.near)
 
 
@@ -96,8 +95,6 @@ def about_rows(hits: CandidateHits, proposition: Proposition, key: str) -> Propo
 def _likeness(hits: Hits, compared: Compared | None, *, sameness: bool) -> Scores:
     if compared is None or not len(compared.rows):
         return np.ones(len(hits))
-    from instance_agent.query.similarity import likeness
-
     return likeness(hits.scope, compared.table, compared.rows, compared.near, sameness=sameness)
 
 
