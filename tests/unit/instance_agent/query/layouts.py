@@ -14,6 +14,7 @@ from instance_agent.engine.maintenance.merge_policy import Span
 from instance_agent.engine.maintenance.rewrite import rewrite
 from instance_agent.schema.parse import parse_database
 from instance_agent.schema.types import DatabaseSchema, JsonValue
+from tests.unit.instance_agent.column_model import same
 from tests.unit.instance_agent.query.builders import Columns
 
 Row = dict[str, JsonValue]
@@ -69,7 +70,7 @@ def _insert_in_disorder(
             rewrite(database, database.state().tables[name], Span(len(parts) - 1, len(parts)))
         start = end
     for place, row in zip(wanted, rows, strict=True):
-        changed = {key: row.get(key) for key in columns if row.get(key) != written[place].get(key)}
+        changed = {key: row.get(key) for key in columns if not same(row.get(key), written[place].get(key))}
         for key, value in changed.items():
             _update(database, name, place, key, value)
     if unwanted:

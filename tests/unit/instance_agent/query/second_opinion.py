@@ -57,7 +57,7 @@ class Opinion:
         """A condition below a field: distributed over the field down to single tests."""
         if isinstance(condition, dict):
             return all(self._operator(table, row, field, key, value) for key, value in condition.items())
-        ends = [*self._ends(table, row, field.removesuffix(".$feature").split("."))]
+        ends = [*self.ends(table, row, field.removesuffix(".$feature").split("."))]
         if condition is None:
             return not any(value is not None for _, value in ends)
         return any(value is not None and equals(column, value, condition) for column, value in ends)
@@ -75,10 +75,10 @@ class Opinion:
             return self._condition(table, row, field, value)
         if key == "$defined" and value is False:
             return self._condition(table, row, field, None)
-        ends = self._ends(table, row, field.removesuffix(".$feature").split("."))
+        ends = self.ends(table, row, field.removesuffix(".$feature").split("."))
         return any(found is not None and passes(column, found, key, value) for column, found in ends)
 
-    def _ends(self, table: str, row: Row, path: list[str]) -> Iterator[tuple[Mapping[str, JsonValue], JsonValue]]:
+    def ends(self, table: str, row: Row, path: list[str]) -> Iterator[tuple[Mapping[str, JsonValue], JsonValue]]:
         """The cells that a path leads to, with their columns."""
         columns = self.tables[table][0]
         value, column = row.get(path[0]), columns[path[0]]
@@ -90,7 +90,7 @@ class Opinion:
         for link in value if isinstance(value, list) else [value]:
             for linked in self.tables[target][1]:
                 if link is not None and linked.get(key) is not None and same(link, linked[key]):
-                    yield from self._ends(target, linked, path[1:])
+                    yield from self.ends(target, linked, path[1:])
 
 
 def equals(column: Mapping[str, JsonValue], value: JsonValue, literal: JsonValue) -> bool:

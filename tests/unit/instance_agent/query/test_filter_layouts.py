@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections import UserDict
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instance_agent.engine.maintenance import optimize
 from instance_agent.engine.tables import ReadView
 from instance_agent.errors import AgentError
 from instance_agent.query import conditions as conditions_module
@@ -28,129 +25,35 @@ from instance_agent.query.scope import Scope
 from instance_agent.query.stable_hash import hash_of_value, hashes_of_positions
 from instance_agent.query.whole_numbers import HashOfValue
 from instance_agent.schema.types import JsonValue
-from tests.unit.instance_agent.query.builders import Columns
-from tests.unit.instance_agent.query.layouts import Row, Tables, laid_out, schema_of
+from tests.unit.instance_agent.column_model import same
+from tests.unit.instance_agent.query.layouts import schema_of
+from tests.unit.instance_agent.query.rich_tables import (
+    DECIMALS,
+    IDS,
+    JSONS,
+    KINDS,
+    LONGS,
+    NUMBERS,
+    SEEDS,
+    STRINGS,
+    TABLES,
+    TEXTS,
+    Layouts,
+    layouts_in,
+)
 from tests.unit.instance_agent.query.second_opinion import Opinion
-
-ITEMS: Columns = {
-    "id": {"type": "String"},
-    "parent": {"type": "String", "nullable": True, "link": "this.id"},
-    "likes": {"type": "String[]", "nullable": True, "link": "this.id"},
-    "owner": {"type": "Int", "nullable": True, "link": "people.key"},
-    "s": {"type": "String", "nullable": True},
-    "n": {"type": "Int", "nullable": True},
-    "big": {"type": "Long", "nullable": True},
-    "d": {"type": "Decimal", "nullable": True},
-    "b": {"type": "Boolean", "nullable": True},
-    "t": {"type": "Text", "nullable": True, "analyzer": "english"},
-    "tags": {"type": "String[]", "nullable": True},
-    "nums": {"type": "Int[]", "nullable": True},
-    "j": {"type": "Json", "nullable": True},
-}
-PEOPLE: Columns = {
-    "key": {"type": "Int", "nullable": True},
-    "name": {"type": "Text", "nullable": True},
-    "boss": {"type": "Int", "nullable": True, "link": "people.key"},
-    "pets": {"type": "String[]", "nullable": True, "link": "items.id"},
-}
-STRINGS: list[JsonValue] = ["", "a", "ab", "abc", "b", "é", "\U0001f600"]
-TEXTS: list[JsonValue] = ["", "red apples", "Red apple", "apples", "running dogs run", "the dog"]
-NUMBERS: list[JsonValue] = [-7, -1, 0, 1, 2, 5]
-LONGS: list[JsonValue] = [0, 2**53, 2**53 + 1, -(2**63), 2**63 - 1, 4]
-DECIMALS: list[JsonValue] = [-1.5, 0, 0.5, 1, 1e300, 2**53]
-JSONS: list[JsonValue] = [1, 1.0, True, "a", [], [1, 2], {"a": 1, "b": [None]}, {"b": [None], "a": 1.0}]
-IDS: list[JsonValue] = [f"i{number}" for number in range(6)]
-
-
-def some_rows(random_: random.Random) -> Tables:
-    """Tables with every kind of field: duplicate and absent keys, dangling links, links in circles."""
-
-    def maybe(values: list[JsonValue]) -> JsonValue:
-        return None if random_.random() < 0.25 else random_.choice(values)
-
-    def many(values: list[JsonValue]) -> JsonValue:
-        return None if random_.random() < 0.2 else random_.choices(values, k=random_.randrange(4))
-
-    ids = [*IDS, "nowhere"]
-    items: list[Row] = [
-        {
-            "id": random_.choice(IDS),
-            "parent": maybe(ids),
-            "likes": many(ids),
-            "owner": maybe([1, 2, 3, 4]),
-            "s": maybe(STRINGS),
-            "n": maybe(NUMBERS),
-            "big": maybe(LONGS),
-            "d": maybe(DECIMALS),
-            "b": maybe([True, False]),
-            "t": maybe(TEXTS),
-            "tags": many(STRINGS),
-            "nums": many(NUMBERS),
-            "j": maybe(JSONS),
-        }
-        for _ in range(40)
-    ]
-    people: list[Row] = [
-        {"key": maybe([1, 2, 3]), "name": maybe(TEXTS), "boss": maybe([1, 2, 3, 4]), "pets": many(ids)}
-        for _ in range(7)
-    ]
-    tables = {"items": (ITEMS, items), "people": (PEOPLE, people)}
-    return {
-        name: (columns, [{key: value for key, value in row.items() if value is not None} for row in rows])
-        for name, (columns, rows) in tables.items()
-    }
-
-
-SEEDS = (1, 2, 3)
-KINDS = ("memory", "one segment", "disorder", "disorder, optimized")
-
-# BLAKE2b of canonical JSON ('""', '"a"', '1', ...) and SplitMix64 from seed 0, without their lowest bits.
-HASHED: list[JsonValue] = ["", "a", 1, True, [1, "b"], {"b": 1, "a": None}]
-HASHES = [
-    9071773411182589476,
-    808398830757415508,
-    8898586205396736955,
-    8841897456878910239,
-    7017179041089290986,
-    4771577124685912961,
-]
-HASHES_OF_POSITIONS = [8147104208329303767, 3980143261097177850, 243808509735772839]
-
-
-class Layouts(UserDict[tuple[int, str], ReadView]):
-    """Views by seed and kind."""
-
-    def __repr__(self) -> str:
-        return "the layouts"
-
-
-TABLES = {seed: some_rows(random.Random(seed)) for seed in SEEDS}  # noqa: S311
 
 
 @pytest.fixture(scope="module")
 def layouts(tmp_path_factory: pytest.TempPathFactory) -> Layouts:
-    made = Layouts()
-    for seed in SEEDS:
-        folder: Path = tmp_path_factory.mktemp("layouts")
-        one = laid_out(folder / "one", TABLES[seed], None)
-        disorder = laid_out(folder / "disorder", TABLES[seed], seed)
-        optimized = laid_out(folder / "optimized", TABLES[seed], seed)
-        for name in TABLES[seed]:
-            optimize(optimized, name)
-        made[seed, "one segment"] = one.read_view()
-        made[seed, "disorder"] = disorder.read_view()
-        made[seed, "disorder, optimized"] = optimized.read_view()
-        made[seed, "memory"] = ReadView.from_rows(
-            one.read_view().schema, {name: list(rows) for name, (_, rows) in TABLES[seed].items()}
-        )
-    return made
+    return layouts_in(tmp_path_factory.mktemp("layouts"))
 
 
 def test_the_layouts_differ_and_hold_the_same_rows(layouts: Layouts) -> None:
     for (seed, kind), view in layouts.items():
         for name, (_, rows) in TABLES[seed].items():
             table = view.table(name)
-            assert [table.row(row) for row in as_list(everything(table)).tolist()] == list(rows)
+            assert same([*table.rows(as_list(everything(table)).tolist())], [*rows])
         parts = view.table("items").state.parts
         assert len(parts) > 2 if kind == "disorder" else len(parts) == 1
         assert (view.table("items").live is not None) == (kind == "disorder")
@@ -164,6 +67,18 @@ def found(view: ReadView, table: str, where: JsonValue) -> list[int]:
     assert (listed[1:] > listed[:-1]).all()
     return [int(position) for position in view.table(table).positions[listed]]
 
+
+# BLAKE2b of canonical JSON ('""', '"a"', '1', ...) and SplitMix64 from seed 0, without their lowest bits.
+HASHED: list[JsonValue] = ["", "a", 1, True, [1, "b"], {"b": 1, "a": None}]
+HASHES = [
+    9071773411182589476,
+    808398830757415508,
+    8898586205396736955,
+    8841897456878910239,
+    7017179041089290986,
+    4771577124685912961,
+]
+HASHES_OF_POSITIONS = [8147104208329303767, 3980143261097177850, 243808509735772839]
 
 FIELDS: dict[str, list[str]] = {
     "String": ["s", "id", "parent.s", "likes.s", "likes.likes.s", "owner.pets.parent.s", "parent"],
@@ -298,8 +213,20 @@ def test_looking_at_every_row_finds_what_posting_lists_find(
         assert found(layouts[seed, kind], "items", where) == by_lists
 
 
+nearests: st.SearchStrategy[JsonValue] = st.sampled_from(
+    [
+        {"$knn": [3, {"t": "red apples"}]},
+        {"$knn": [2**63 - 1, {"tags": ["a", "b"], "owner.name": "dog"}]},
+        {"$nn": [{"s": "a", "likes": ["i1"]}]},
+        {"$nn": [{"t": "run run"}, 2.5]},
+        {"$nn": {"near": {"n": {"$gt": 0}}, "threshold": 1}},
+    ]
+)
+all_wheres = st.one_of(wheres, st.tuples(nearests, wheres).map(lambda parts: {"$or": [{"$not": parts[0]}, parts[1]]}))
+
+
 @settings(max_examples=200, deadline=None)
-@given(wheres, wheres, wheres, st.sampled_from(SEEDS), st.sampled_from(KINDS))
+@given(all_wheres, all_wheres, all_wheres, st.sampled_from(SEEDS), st.sampled_from(KINDS))
 def test_filters_are_a_boolean_algebra_in_every_layout(
     layouts: Layouts, a: JsonValue, b: JsonValue, c: JsonValue, seed: int, kind: str
 ) -> None:
@@ -319,7 +246,7 @@ def test_filters_are_a_boolean_algebra_in_every_layout(
 
 
 @settings(max_examples=200, deadline=None)
-@given(wheres, st.sampled_from(SEEDS), st.sampled_from(KINDS), st.randoms(use_true_random=False))
+@given(all_wheres, st.sampled_from(SEEDS), st.sampled_from(KINDS), st.randoms(use_true_random=False))
 def test_asking_about_some_rows_is_asking_about_all(
     layouts: Layouts, where: JsonValue, seed: int, kind: str, random_: random.Random
 ) -> None:
