@@ -113,7 +113,10 @@ class Prepared:
             for piece in said:
                 is_feature = piece.column is not None and piece.column.path == path
                 query.append(Given(place, piece.code, piece.number) if is_feature else Given(place, 1))
-        return _problem_of(self.learned, asked, query), [piece for said in asked.values() for piece in said]
+        problem = _problem_of(self.learned, asked, query)
+        if self.learned.first is not self.learned:
+            problem = replace(problem, first=lambda: _problem_of(self.learned.first, asked, query))
+        return problem, [piece for said in asked.values() for piece in said]
 
 
 def _problem_of(learned: Learned, asked: Mapping[str, list[Evidence]], query: list[Given]) -> Problem:

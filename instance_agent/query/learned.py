@@ -46,7 +46,7 @@ class Learned:
     entries: Entries | None
     growing: dict[Hashable, object] | None  # set for whole tables: what is kept while rows are only added
     columns: dict[str, tuple[PathColumn, BoundColumn]] = field(default_factory=dict)
-    fitted: Cache = field(default_factory=dict)  # for rows that are no whole table
+    fitted: dict[Hashable, object] = field(default_factory=dict)  # the same, kept no longer than this
 
     @property
     def row_count(self) -> int:
@@ -99,15 +99,14 @@ class Learned:
 
     def cache(self, columns: Sequence[PathColumn]) -> Cache:
         """Where what is fitted to `first` is kept: while rows are only added, and linked tables stay as they are."""
-        if self.growing is None or not self._is_lasting(columns):
-            return self.fitted
+        store = self.growing if self.growing is not None and self._is_lasting(columns) else self.fitted
         tables = {table.name: table for column in columns for table in column.tables}
         tables |= {table.name: table for table in self.target.tables}
         about = tuple(table for _, table in sorted(tables.items()))
         key: Hashable = ("fitted", self.target.path, tuple(sorted(tables)))
-        found = self.growing.get(key)
+        found = store.get(key)
         if not isinstance(found, _Kept) or not found.is_about(about, self.first.row_count):
-            found = self.growing[key] = _Kept(about, self.first.row_count, {})
+            found = store[key] = _Kept(about, self.first.row_count, {})
         return cast(Cache, found.value)
 
     def _bound(self, column: PathColumn) -> BoundColumn:
