@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from instance_agent.engine.tables import TableView
 from instance_agent.inference.relation import Relations
 from instance_agent.query.domains import Levels
-from instance_agent.query.filters import population
 from instance_agent.query.page import Page, check_size
 from instance_agent.query.proposition_sets import ColumnFeatures, Member, every_feature, features_of
-from instance_agent.query.queries import Relate, Sorting, Source, Table
+from instance_agent.query.queries import Relate, Sorting
 from instance_agent.query.refusals import field_not_found, invalid
 from instance_agent.query.relation_counts import Counter, Counts
-from instance_agent.query.rowsets import RowSet
 from instance_agent.query.scope import Scope
+from instance_agent.query.sources import rows_of
 from instance_agent.schema.types import JsonValue
 
 Numbers = NDArray[np.float64]
@@ -120,7 +119,7 @@ def relate(scope: Scope, query: Relate) -> Page:
     Ties are in the order of the condition's and the related features: as they were said, those of a field in order of
     first appearance in the table. Raises 400 for what doesn't fit the schema and for more than MOST_PAIRS relations.
     """
-    table, rows = _population(scope, query.source)
+    table, rows = rows_of(scope, query.source)
     keys = [(_number(name), sorting) for name, sorting in query.order or DEFAULT_ORDER]
     makers = [(name, _member(name)) for name in (MEMBERS if query.select is None else query.select)]
     pairs = _pairs(scope, table, query)
@@ -137,11 +136,6 @@ def relate(scope: Scope, query: Relate) -> Page:
     columns = [(name, make(shown)) for name, make in makers]
     hits = tuple({name: values[at] for name, values in columns} for at in range(len(shown.pairs)))
     return Page(query.slice.offset, total, hits)
-
-
-def _population(scope: Scope, source: Source) -> tuple[TableView, RowSet | None]:
-    """The table and the rows that are counted; None: all of them, which costs nothing to say."""
-    return (scope.table(source.name), None) if isinstance(source, Table) else population(scope, source)
 
 
 def _pairs(scope: Scope, table: TableView, query: Relate) -> list[tuple[Member, Member]]:
