@@ -14,6 +14,9 @@ from dataclasses import dataclass
 LONGEST_TEXT = 100_000
 """Characters of a text that is searched for tokens."""
 
+MOST_SOUGHT = 256
+"""Tokens that are looked for one by one in a piece that can't be cut; more of them are all of it."""
+
 _WORD = r"\w+(?:['\u2019.,\u00b7]\w+)*|[^\w\s]"
 _PIECES = (re.compile(r"\S+"), re.compile(_WORD), re.compile(r"\w|[^\w\s]"))
 
@@ -66,10 +69,14 @@ def _written(
 ) -> Iterator[tuple[int, int, bool]]:
     """Tokens of a piece that can't be cut, where they are written in it; all of it for one that isn't."""
     piece = text[segment.start : segment.end]
-    for token in dict.fromkeys(tokens):
-        places = [match.start() for match in re.finditer(re.escape(token), piece)]
+    sought = list(dict.fromkeys(tokens))
+    if len(sought) > MOST_SOUGHT:
+        yield segment.start, segment.end, wanted[sought[0]]
+        return
+    for token in sought:
+        places = [match.start() for match in re.finditer(f"(?={re.escape(token)})", piece)]
         if not places and len(piece.lower()) == len(piece):
-            places = [match.start() for match in re.finditer(re.escape(token), piece.lower())]
+            places = [match.start() for match in re.finditer(f"(?={re.escape(token)})", piece.lower())]
         for place in places:
             yield segment.start + place, segment.start + place + len(token), wanted[token]
         if not places:

@@ -4,9 +4,10 @@ A rate is drawn from the Beta distribution of its trials, a mean or a sum from t
 standard error; arithmetic is done with what was drawn. What isn't estimated from samples is certain. The draws follow
 from the seed alone, one for each candidate of the target or row of the table: the same in every process.
 
-A Beta variate is made of two Gamma variates, these of normal ones by the cube approximation of Wilson and Hilferty
-(1931), whose error is far below the uncertainty drawn from. Unlike exact methods it takes a fixed number of random
-numbers, so that a hit's draw doesn't depend on other hits.
+A Beta variate is made of two Gamma variates X(a), X(b) as X(a) / (X(a) + X(b)). A Gamma variate of shape a is one of
+shape a + 1 times U ** (1 / a), U uniform; that one is made of a normal variate by the cube approximation of Wilson and
+Hilferty (1931), which is good for shapes above 1. Unlike exact methods this takes a fixed number of random numbers, so
+that a hit's draw doesn't depend on other hits.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from instance_agent.query.propositions import EVERYTHING
 from instance_agent.query.scores import (
@@ -85,21 +85,26 @@ class _Drawing:
 
     def _beta(self, successes: Scores, failures: Scores) -> Scores:
         """A variate of the Beta distribution with these two parameters; missing where one of them is below 0."""
-        first, second = _gamma(successes, self._standard()), _gamma(failures, self._standard())
+        first, second = self._gamma(successes), self._gamma(failures)
         with np.errstate(all="ignore"):
-            return finite(first / (first + second))
+            certain = successes / (successes + failures)
+            return finite(np.where(first + second > 0, first / (first + second), certain))
 
-    def _standard(self) -> NDArray[np.float64]:
-        """Standard normal variates, one for each hit; the next stream of the seed each time."""
+    def _gamma(self, shape: Scores) -> Scores:
+        normal, uniform = self._standard(), self._random(np.random.Generator.random)
+        with np.errstate(all="ignore"):
+            above = shape + 1
+            root = 1 - 1 / (9 * above) + normal / (3 * np.sqrt(above))
+            variates = above * np.maximum(root, 0.0) ** 3 * (1 - uniform) ** (1 / shape)
+        return np.where(shape > 0, variates, np.where(shape == 0, 0.0, np.nan))
+
+    def _standard(self) -> Scores:
+        return self._random(np.random.Generator.standard_normal)
+
+    def _random(self, kind: Callable[[np.random.Generator, int], Scores]) -> Scores:
+        """Random numbers, one for each hit; the next stream of the seed each time."""
         self.streams += 1
         made = np.random.Generator(np.random.PCG64((self.seed, self.streams)))
         if isinstance(self.hits, CandidateHits):
-            return made.standard_normal(len(self.hits.target.candidates))[self.hits.candidates]
-        return made.standard_normal(self.hits.table.row_count)[self.hits.table.positions[self.hits.rows]]
-
-
-def _gamma(shape: Scores, normal: NDArray[np.float64]) -> Scores:
-    with np.errstate(all="ignore"):
-        root = 1 - 1 / (9 * shape) + normal / (3 * np.sqrt(shape))
-        variates = shape * np.maximum(root, 0.0) ** 3
-    return np.where(shape > 0, variates, np.where(shape == 0, 0.0, np.nan))
+            return kind(made, len(self.hits.target.candidates))[self.hits.candidates]
+        return kind(made, self.hits.table.row_count)[self.hits.table.positions[self.hits.rows]]

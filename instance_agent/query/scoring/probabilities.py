@@ -97,8 +97,9 @@ def _factor(hits: Hits, part: Part, *, relative: bool) -> Scores:
         return chances.probabilities / chances.priors if relative else chances.probabilities
     inference = part.inference
     with np.errstate(all="ignore"):
-        logs = np.log(inference.probabilities / inference.priors if relative else inference.probabilities)
-        product = np.exp(np.bincount(part.hits, logs[part.features], len(hits)))
+        factors = inference.probabilities / inference.priors if relative else inference.probabilities
+        product = np.ones(len(hits))
+        np.multiply.at(product, part.hits, factors[part.features])
     known = np.bincount(part.hits, minlength=len(hits)) > 0
     return np.where(known, product, np.nan)
 
