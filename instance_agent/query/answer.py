@@ -7,13 +7,15 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from instance_agent.engine.tables import ReadView
+from instance_agent.query.aggregate import aggregate
 from instance_agent.query.batch import answer_batch
 from instance_agent.query.deadline import Deadline
 from instance_agent.query.estimate import estimate
+from instance_agent.query.evaluate import evaluate
 from instance_agent.query.grammar import PARSERS, parse_batch
 from instance_agent.query.page import Page
 from instance_agent.query.predict import predict
-from instance_agent.query.queries import Estimate, Predict, Query, Relate, Search, Similarity
+from instance_agent.query.queries import Aggregate, Estimate, Evaluate, Predict, Query, Relate, Search, Similarity
 from instance_agent.query.refusals import unsupported
 from instance_agent.query.relate import relate
 from instance_agent.query.scope import Scope
@@ -34,6 +36,8 @@ EXECUTORS: Final[Mapping[type[Query], Executor]] = MappingProxyType(
         Relate: relate,
         Similarity: similar,
         Estimate: estimate,
+        Aggregate: aggregate,
+        Evaluate: evaluate,
     }
 )
 """Who answers which kind of query; each takes the kind it stands beside."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from instance_agent.inference.relation import Relations
 from tests.conformance.examples import Example
 
 
@@ -137,6 +139,81 @@ def object_of(*wanted: str) -> Compare:
         return f"without {sorted(missing)}" if missing else None
 
     return compare
+
+
+def names_of_all(asked: Asked) -> str | None:
+    """The names of the full answer, in their order."""
+    return _unless_equal(list(asked.example.names), list(asked.ours))
+
+
+def each_of(*comparisons: Compare) -> Compare:
+    """An answer to a batch that wasn't recorded: its answers one by one."""
+
+    def compare(asked: Asked) -> str | None:
+        if len(asked.ours) != len(comparisons):
+            return f"{len(asked.ours)} answers"
+        told = [one(Asked(asked.example, ours, ours)) for one, ours in zip(comparisons, asked.ours, strict=True)]
+        return next((one for one in told if one is not None), None)
+
+    return compare
+
+
+def relations(asked: Asked) -> str | None:
+    """The numbers of recorded relations follow from their counts by our arithmetic, to 1e-9."""
+    for hit in asked.example.response["hits"]:
+        fs, ps = hit["fs"], hit.get("ps", {})
+        ours = Relations(fs["n"], fs["fCondition"], fs["f"], fs["fOnCondition"])
+        pairs = [(hit["lift"], ours.lift)]
+        of_ps = {"p": ours.p, "pOnCondition": ours.p_on_condition, "pCondition": ours.p_condition}
+        pairs += [(ps[name], value) for name, value in of_ps.items() if name in ps]
+        if "info" in hit:
+            pairs += [(hit["info"]["h"], ours.entropy), (hit["info"]["mi"], ours.information)]
+            pairs += [(hit["relation"]["mi"], ours.mutual_information)]
+        off = [float(value) - recorded for recorded, value in pairs]
+        if any(abs(one) > 1e-9 for one in off):
+            return f"off by {off}"
+    return None
+
+
+def statistics(asked: Asked) -> str | None:
+    """Mean, variance, deviation and error of yes and no follow from how often yes was said, there and here, to 1e-9."""
+    for answer in (asked.example.response, asked.ours):
+        count, said = answer["purchase.$sum.samples"], answer["purchase.$sum"]
+        mean = said / count
+        deviation = math.sqrt(mean * (1 - mean))
+        numbers = {
+            "": mean,
+            ".samples": count,
+            ".variance": deviation**2,
+            ".standardDeviation": deviation,
+            ".standardError": deviation / math.sqrt(count),
+        }
+        off = {name: answer[f"purchase.$mean{name}"] - value for name, value in numbers.items()}
+        if any(abs(one) > 1e-9 for one in off.values()):
+            return f"off by {off}"
+    return None
+
+
+def why_is_the_product(asked: Asked) -> str | None:
+    """In every hit the leaves of `$why` multiply up to `$p`, there and here, to 1e-12."""
+    for hit in [*asked.example.response["hits"], *asked.ours["hits"]]:
+        leaves = [node["value"] for node in _nodes(hit["$why"]) if node["type"] != "product"]
+        if not math.isclose(math.prod(leaves), hit["$p"], rel_tol=1e-12):
+            return f"{math.prod(leaves)} instead of {hit['$p']}"
+    return None
+
+
+def names_in_why(asked: Asked) -> str | None:
+    """Nodes of one type have the same names in recorded explanations and in ours."""
+    recorded = {(node["type"], *sorted(node)) for hit in asked.example.response["hits"] for node in _nodes(hit["$why"])}
+    ours = {(node["type"], *sorted(node)) for hit in asked.ours["hits"] for node in _nodes(hit["$why"])}
+    return None if ours <= recorded else f"{ours - recorded}"
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    yield tree
+    for factor in tree.get("factors", ()):
+        yield from _nodes(factor)
 
 
 def _known(value: Any) -> str:

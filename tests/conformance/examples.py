@@ -22,6 +22,7 @@ class Example:
     response: Any  # None where only the request was kept
     further: tuple[float, ...]  # $p of the hits after those in the answer, as far as they were kept
     hit_count: int | None  # of the full answer, where only its first hits were kept
+    names: tuple[str, ...]  # of the full answer, where only some members were kept
 
 
 def read_examples(path: Path) -> dict[str, Example]:
@@ -44,6 +45,7 @@ def read_examples(path: Path) -> dict[str, Example]:
             one["response"],
             tuple(one.get("v1_further_p", ())),
             one.get("hits_in_full_response"),
+            tuple(one.get("all_keys", ())),
         )
     return found
 
