@@ -84,6 +84,7 @@ class Pooled:
     """The log-odds of success of C candidates."""
 
     log_odds: Numbers  # all said and done, length C
+    mean: Numbers  # what the prior and the properties let expect, length C
     intercept: float  # by how much candidates differ from the prior as a whole
     effects: FeatureEffects | None  # None: their properties say nothing
 
@@ -98,7 +99,7 @@ def pool(tried: Tried, prior: Numbers, properties: Properties, news: float | Non
     trials, successes = tried.trials, tried.successes
     seen = np.flatnonzero(trials)
     if not len(seen):
-        return Pooled(prior, 0.0, None)
+        return Pooled(prior, prior, 0.0, None)
     own_trials, own_successes = trials[seen], successes[seen]
     mean, shift, effects = prior, 0.0, None
     if properties.feature_count or news is None:
@@ -108,7 +109,7 @@ def pool(tried: Tried, prior: Numbers, properties: Properties, news: float | Non
     pseudo = 1.0 / (variance * expected * (1.0 - expected))
     found = mean.copy()
     found[seen] = log_odds((own_successes + pseudo * expected) / (own_trials + pseudo))
-    return Pooled(found, shift, effects)
+    return Pooled(found, mean, shift, effects)
 
 
 def log_odds_variance(trials: Numbers, successes: Numbers, expected: Numbers) -> float:
