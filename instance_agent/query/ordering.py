@@ -68,8 +68,13 @@ def first_places(columns: list[NDArray[np.float64]], count: int, wanted: int) ->
         return np.arange(count, dtype=np.int64)
     if not 0 < wanted < count:
         return np.lexsort(columns[::-1])
-    last = np.partition(columns[0], wanted - 1)[wanted - 1]
-    near = np.flatnonzero(columns[0] <= last)
+    first = columns[0]
+    last = np.partition(first, wanted - 1)[wanted - 1]
+    if len(columns) == 1:
+        before = np.flatnonzero(first < last)
+        ties = np.flatnonzero(first == last)[: wanted - len(before)]
+        return np.concatenate((before[np.argsort(first[before], kind="stable")], ties))
+    near = np.flatnonzero(first <= last)
     return near[np.lexsort([column[near] for column in columns[::-1]])]
 
 

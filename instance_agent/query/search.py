@@ -13,7 +13,7 @@ from instance_agent.query.hits.row_page import needs_all, row_hits
 from instance_agent.query.ordering import Ordering
 from instance_agent.query.page import Page
 from instance_agent.query.propositions import EVERYTHING
-from instance_agent.query.queries import Search
+from instance_agent.query.queries import Search, Table
 from instance_agent.query.rowsets import NO_ROWS, RowSet, as_list, both, size_of
 from instance_agent.query.scope import Scope
 from instance_agent.query.scoring.rows import RowHits
@@ -32,7 +32,10 @@ def search(scope: Scope, query: Search) -> Page:
     if query.get is not None:
         return getting(scope, query, query.get)
     table, everyone = population(scope, query.source)
-    rows = everyone if query.where == EVERYTHING else both(everyone, rows_satisfying(scope, table, query.where))
+    rows = everyone
+    if query.where != EVERYTHING:
+        rows = rows_satisfying(scope, table, query.where)
+        rows = rows if isinstance(query.source, Table) else both(everyone, rows)
     scope.deadline.check()
     hits, shown, ordering = _page(scope, query, table, everyone, rows)
     return Page(query.slice.offset, size_of(rows), row_hits(hits, shown, query.select, ordering))

@@ -41,6 +41,9 @@ MOST_VALUES = 2_000
 MANY = 16
 """A filter leaves many rows when it leaves one in so many."""
 
+LOOKED_AT = 8
+"""So many times the rows wanted are looked at before all that are kept."""
+
 SORTED_TYPES = frozenset({ColumnType.BOOLEAN, ColumnType.INT, ColumnType.LONG, ColumnType.DECIMAL, ColumnType.STRING})
 
 
@@ -68,9 +71,16 @@ def first_rows(scope: Scope, table: TableView, rows: RowSet, key: SortKey, wante
             return np.asarray(top, np.uint32)[:wanted]
     if not _is_enough(top, KEPT, table.live_count):
         top = table.derived[kept] = _compared(scope, table, key)
-    top = np.asarray(top, np.uint32)
-    found = top[_among(rows, top)][:wanted]
-    return found if len(found) == min(wanted, size) else None
+    return _first_among(rows, np.asarray(top, np.uint32), min(wanted, size))
+
+
+def _first_among(rows: RowSet, top: Rows, wanted: int) -> Rows | None:
+    """The first of `top` that are in the set; looks at some of them first. None where they are too few."""
+    looked_at = LOOKED_AT * max(wanted, 1)
+    found = top[:looked_at][_among(rows, top[:looked_at])][:wanted]
+    if len(found) < wanted:
+        found = top[_among(rows, top)][:wanted]
+    return found if len(found) == wanted else None
 
 
 def _is_enough(top: object, wanted: int, size: int) -> bool:

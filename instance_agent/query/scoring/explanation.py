@@ -77,7 +77,7 @@ def _probability(hits: Hits, score: Probability, place: int, highlight: Highligh
         if isinstance(part, probabilities.OfHits):
             nodes.append(_chance(part, place, score, highlight))
         else:
-            features = probabilities.OfHits(part.inference, part.inference.proposition)
+            features = probabilities.OfHits(part.likely, part.likely.proposition)
             places = part.features[part.hits == place].tolist()
             nodes += [_chance(features, at, score, highlight) for at in places]
     return nodes[0] if len(nodes) == 1 else why.Product(tuple(nodes))

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from instance_agent.inference import why
 from instance_agent.query.evidence import split
 from instance_agent.query.filters import everything
+from instance_agent.query.goals import goal_chances
 from instance_agent.query.inferring import Inference, infer
+from instance_agent.query.linked_chances import LinkedChances, linked_chances
 from instance_agent.query.propositions import All, Context, FeaturesOf, Proposition, PropositionSet, fields_of
 from instance_agent.query.refusals import unsupported
 from instance_agent.query.scope import FieldName
@@ -34,15 +36,6 @@ from instance_agent.schema.types import JsonValue
 Places = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class HitFeatures:
-    """The features that hits have in one field: for each of them an entry, with its place in the inference."""
-
-    inference: Inference
-    hits: Places  # per entry the place of its hit
-    features: Places  # per entry the place of its feature in the inference
-
-
 class Chances(Protocol):
     """Probabilities of the hits, or of features, with what they are without evidence."""
 
@@ -51,6 +44,21 @@ class Chances(Protocol):
     @property
     def priors(self) -> Scores: ...
     def explain(self, place: int, highlight: HighlightOptions | None = None) -> why.Node: ...
+
+
+class Likely(Chances, Protocol):
+    """The same of things that have a proposition each."""
+
+    def proposition(self, place: int) -> dict[str, JsonValue]: ...
+
+
+@dataclass(frozen=True)
+class HitFeatures:
+    """The features that hits have in one field: for each of them an entry, with its place among the likely ones."""
+
+    likely: Likely
+    hits: Places  # per entry the place of its hit
+    features: Places  # per entry the place of its feature
 
 
 @dataclass(frozen=True)
@@ -65,13 +73,18 @@ Part = OfHits | HitFeatures
 """What one member of a set says."""
 
 
-def own(hits: CandidateHits) -> Inference:
+def own(hits: CandidateHits) -> Likely:
     """The probabilities of the candidates: exactly one of them is true."""
     found = hits.kept.get("own")
-    if not isinstance(found, Inference):
-        made = infer(hits.scope, hits.table, hits.target, hits.evidence, hits.allowed, exclusive=True)
-        found = hits.kept["own"] = made
+    if not isinstance(found, Inference | LinkedChances):
+        found = hits.kept["own"] = _own(hits)
     return found
+
+
+def _own(hits: CandidateHits) -> Inference | LinkedChances:
+    if hits.target.linked is not None:
+        return linked_chances(hits.scope, hits.table, hits.target, hits.evidence, hits.allowed)
+    return infer(hits.scope, hits.table, hits.target, hits.evidence, hits.allowed, exclusive=True)
 
 
 def probability(hits: Hits, score: Probability) -> Scores:
@@ -95,9 +108,9 @@ def _factor(hits: Hits, part: Part, *, relative: bool) -> Scores:
     if isinstance(part, OfHits):
         chances = part.chances
         return chances.probabilities / chances.priors if relative else chances.probabilities
-    inference = part.inference
+    likely = part.likely
     with np.errstate(all="ignore"):
-        factors = inference.probabilities / inference.priors if relative else inference.probabilities
+        factors = likely.probabilities / likely.priors if relative else likely.probabilities
         product = np.ones(len(hits))
         np.multiply.at(product, part.hits, factors[part.features])
     known = np.bincount(part.hits, minlength=len(hits)) > 0
@@ -120,8 +133,6 @@ def _part(hits: Hits, member: FeaturesOf | Proposition, score: Probability) -> P
 
 
 def _goal(hits: CandidateHits, goal: Proposition, based_on: PropositionSet | None) -> OfHits:
-    from instance_agent.query.goals import goal_chances
-
     found = goal_chances(
         hits.scope, hits.table, hits.population, hits.target, hits.allowed, goal, list(hits.evidence), based_on
     )
