@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from instance_agent.index.ragged import stable_order
 from instance_agent.inference import estimate_solver as solver
 from instance_agent.inference.estimate_problem import (
     Effect,
@@ -28,13 +29,15 @@ from instance_agent.inference.estimate_problem import (
 from instance_agent.inference.estimate_terms import Curve, Flag, Levels, Line, Term, components
 from instance_agent.inference.problem import Numbers, Rows
 
-BACKGROUND_ROWS = 8192
+BACKGROUND_ROWS = 4096
 """Rows of the whole table in the sample."""
 
-FOREGROUND_ROWS = 16384
+FOREGROUND_ROWS = 8192
 """Rows in the sample that have what the query says: shared evenly among what it says."""
 
-MOST_OF_ONE = 4096
+MOST_OF_ONE = 2048
+"""Of these, that have any one thing it says."""
+
 ROWS_OF_A_MEAN = 131_072
 """Rows that the mean of a single condition's rows is taken of."""
 
@@ -91,7 +94,10 @@ def _sample(problem: EstimateProblem, said: list[int]) -> Rows:
     """Rows of the table, increasing: some of all learned from, and more of those that have what is said."""
     most = min(MOST_OF_ONE, FOREGROUND_ROWS // max(1, len(said)))
     chosen = [evenly(problem.said[place].rows, most) for place in said]
-    return np.unique(np.concatenate([_background(problem.known), *chosen]))
+    together = np.sort(np.concatenate([_background(problem.known), *chosen]))
+    different = np.ones(len(together), np.bool_)
+    different[1:] = together[1:] != together[:-1]
+    return together[different]
 
 
 def _strongest(problem: EstimateProblem) -> list[int]:
@@ -107,7 +113,7 @@ def _strongest(problem: EstimateProblem) -> list[int]:
         elif len(one.rows):
             rows = evenly(one.rows, MOST_OF_ONE) if len(problem.said) > 1 else one.rows[:1]
             difference = float(known.scaled(known.numbers[rows]).mean()) - known.mean
-            scores.append((-len(one.rows) * difference * difference, place))
+            scores.append((-one.count * difference * difference, place))
     return sorted(place for _, place in sorted(scores)[:MOST_TERMS])
 
 
@@ -118,7 +124,7 @@ class _Model:
         self.problem = problem
         self.said = said
         self.sample = sample
-        self.holds = {place: self._members(problem.said[place].rows) for place in said}
+        self.holds = {place: self._members(problem.said[place]) for place in said}
         self.levels: list[tuple[int, Levels]] = []
         self.terms: list[tuple[int, Term]] = []
         for place in said:
@@ -148,7 +154,7 @@ class _Model:
             return
         rows = evenly(one.rows, ROWS_OF_A_MEAN)
         difference = float(known.scaled(known.numbers[rows]).mean()) - known.mean
-        count, term = len(one.rows), self.terms[0][1]
+        count, term = one.count, self.terms[0][1]
         if isinstance(term, Levels):
             share = count / (count + term.penalty) if math.isfinite(term.penalty) else 0.0
         else:
@@ -159,18 +165,19 @@ class _Model:
         """Effects of two columns' values together; `residuals` becomes what they leave over."""
         found = []
         for (left, one), (right, other) in combinations(self.levels[:MOST_PAIRED], 2):
+            if 2 * max(one.size, other.size) > len(residuals):
+                continue  # hardly a pair of values occurs twice
             both = np.flatnonzero((one.codes >= 0) & (other.codes >= 0))
-            pairs = one.codes[both].astype(np.int64) * other.size + other.codes[both]
-            values, codes = np.unique(pairs, return_inverse=True)
-            parts = components(codes, residuals[both], len(values))
+            pairs = one.codes[both].astype(np.uint32) * np.uint32(other.size) + other.codes[both].astype(np.uint32)
+            codes, firsts = _numbered(pairs)
+            parts = components(codes, residuals[both], len(firsts))
             if not math.isfinite(parts.shrinkage):
                 continue
             effects = parts.effects
             residuals[both] -= effects[codes]
-            own = one.code * other.size + other.code if min(one.code, other.code) >= 0 else -1
-            at = int(np.searchsorted(values, own))
-            if at < len(values) and values[at] == own:
-                found.append(((left, right), float(effects[at])))
+            if min(one.code, other.code) >= 0:
+                own = np.flatnonzero(pairs[firsts] == one.code * other.size + other.code)
+                found += [((left, right), float(effect)) for effect in effects[own]]
         return found
 
     def _terms_of(self, place: int) -> list[Term]:
@@ -180,15 +187,30 @@ class _Model:
             return [Line(numbers, number), Curve(numbers, number)] if np.isfinite(numbers).any() else []
         if one.codes is not None:
             return [Levels.in_order(one.codes[self.sample], one.code_count, one.code)]
-        return [Flag(self.holds[place], len(one.rows) / self.problem.known.count)]
+        return [Flag(self.holds[place], one.count / self.problem.known.count)]
 
-    def _members(self, rows: Rows) -> NDArray[np.bool_]:
-        """Which rows of the sample are among `rows`."""
-        if not len(rows):
+    def _members(self, one: Said) -> NDArray[np.bool_]:
+        """In which rows of the sample it holds."""
+        if one.codes is not None:
+            return np.asarray(one.codes[self.sample] == one.code)
+        if one.numbers is not None:
+            return np.asarray(one.numbers[self.sample] == one.number)
+        if not len(one.rows):
             return np.zeros(len(self.sample), np.bool_)
-        places = np.searchsorted(rows, self.sample)
-        places[places == len(rows)] = 0
-        return np.asarray(rows[places] == self.sample)
+        places = np.searchsorted(one.rows, self.sample)
+        places[places == len(one.rows)] = 0
+        return np.asarray(one.rows[places] == self.sample)
+
+
+def _numbered(pairs: NDArray[np.uint32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Per element the number of its value, the smallest first; and per value a place where it is."""
+    order = stable_order(pairs)
+    ordered = pairs[order]
+    different = np.ones(len(pairs), np.bool_)
+    different[1:] = ordered[1:] != ordered[:-1]
+    codes = np.empty(len(pairs), np.intp)
+    codes[order] = np.cumsum(different) - 1
+    return codes, order[different]
 
 
 def _in_reach(numbers: Numbers, number: float) -> tuple[Numbers, float]:
@@ -237,7 +259,7 @@ def _neighbors(
         nearness += weight * shared
         closeness += strength.get(place, 0.0) * shared
         most += weight
-    nearest = np.argsort(-nearness, kind="stable")[:NEIGHBORS]
+    nearest = _largest_first(nearness, NEIGHBORS)
     nearest = nearest[nearness[nearest] > 0]
     if not len(nearest):
         return ()
@@ -249,10 +271,21 @@ def _neighbors(
     return tuple(Neighbor(*one) for one in zip(*(column.tolist() for column in columns), strict=True))
 
 
+def _largest_first(numbers: Numbers, most: int) -> NDArray[np.intp]:
+    """The places of the largest numbers, equal ones in their order."""
+    if len(numbers) > most:
+        least = np.partition(numbers, len(numbers) - most)[len(numbers) - most]
+        above, tied = np.flatnonzero(numbers > least), np.flatnonzero(numbers == least)
+        places = np.concatenate([above, tied[: most - len(above)]])
+    else:
+        places = np.arange(len(numbers))
+    return np.asarray(places[np.lexsort((places, -numbers[places]))])
+
+
 def _shared(one: Said, model: _Model, place: int, count: int) -> tuple[Numbers, float]:
     """How much of one thing said each row of the sample has, 0..1, and how much that weighs."""
     if one.numbers is None:
-        return model.holds[place].astype(np.float64), math.log(count / max(1, len(one.rows))) + 1e-3
+        return model.holds[place].astype(np.float64), max(0.0, math.log(count / max(1.0, one.count))) + 1e-3
     numbers, number = _in_reach(one.numbers[model.sample], one.number)
     known = np.isfinite(numbers)
     spread = float(numbers[known].std()) if known.any() else 0.0

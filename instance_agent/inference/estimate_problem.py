@@ -68,12 +68,14 @@ def unit_of(largest: float) -> float:
 class Said:
     """One thing that the query says.
 
-    rows: those learned from where it holds, increasing, without those left out. For one of the values of a column that
-    has one per row `codes` are all rows' values; for a number `numbers` are. Features of texts and arrays, and
-    conditions, have neither.
+    For one of the values of a column that has one per row `codes` are all rows' values; for a number `numbers` are.
+    Features of texts and arrays, and conditions, have neither.
     """
 
     rows: Rows
+    """Rows learned from where it holds, increasing, without those left out: all of them, or for a value that very many
+    have some at even distances. For a number those near to it."""
+    count: float  # how many rows learned from it holds for; for a number, about
     codes: NDArray[np.int32] | None = None  # per row of the table, -1 for absent
     code_count: int = 0
     code: int = -1

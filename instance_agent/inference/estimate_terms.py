@@ -205,8 +205,7 @@ class Curve:
     def __post_init__(self) -> None:
         """Cut the numbers into bins; equal numbers are in one."""
         known = np.flatnonzero(np.isfinite(self.numbers))
-        self._order = known[np.argsort(self.numbers[known], kind="stable")]
-        self._sorted = self.numbers[self._order]
+        self._sorted = np.sort(self.numbers[known])
         bins = max(2, min(MOST_BINS, len(known) // ROWS_PER_BIN))
         places = np.arange(1, bins) * len(known) // bins
         edges = np.unique(self._sorted[places]) if len(known) else self._sorted
@@ -226,24 +225,25 @@ class Curve:
 
     def at_query(self, coefficients: Numbers, residuals: Numbers) -> float:  # noqa: ARG002
         """The mean of the residuals around the query's number, nearer ones weighing more (Epanechnikov's kernel)."""
-        if not math.isfinite(self.penalty) or not len(self._order):
+        if not math.isfinite(self.penalty) or not len(self._sorted):
             return 0.0
-        start, end = self._window()
-        distances = np.abs(self._sorted[start:end] - self.number)
+        low, high = self._window()
+        rows = np.flatnonzero((self.numbers >= low) & (self.numbers <= high))
+        distances = np.abs(self.numbers[rows] - self.number)
         widest = float(distances.max())
-        weights = 1.0 - (distances / widest) ** 2 if widest > 0 else np.ones(end - start)
+        weights = 1.0 - (distances / widest) ** 2 if widest > 0 else np.ones(len(rows))
         total = float(weights.sum())
         if total <= 0:
-            return float(residuals[self._order[start:end]].mean())
-        return float((weights * residuals[self._order[start:end]]).sum()) / total
+            return float(residuals[rows].mean())
+        return float((weights * residuals[rows]).sum()) / total
 
-    def _window(self) -> tuple[int, int]:
-        """About 2·√n rows around the number, and all that have the very number."""
-        count = len(self._order)
+    def _window(self) -> tuple[float, float]:
+        """The numbers of about 2·√n rows around the query's lie between these, and its own."""
+        count = len(self._sorted)
         width = min(count, int(2 * math.sqrt(count)) + 8)
         first, last = (int(np.searchsorted(self._sorted, self.number, side=side)) for side in ("left", "right"))
         start = min(max(0, (first + last) // 2 - width // 2), count - width)
-        return min(start, first), max(start + width, last)
+        return float(self._sorted[min(start, first)]), float(self._sorted[max(start + width, last) - 1])
 
 
 def _line(values: Numbers, residuals: Numbers) -> tuple[float, float, float]:

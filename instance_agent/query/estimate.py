@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
 from instance_agent.inference import why
-from instance_agent.inference.estimate import MOST_OF_ONE, evenly
+from instance_agent.inference.estimate import MOST_OF_ONE, ROWS_OF_A_MEAN, evenly
 from instance_agent.inference.estimate import estimate as estimated_from
 from instance_agent.inference.estimate_problem import Estimated, EstimateProblem, Known, Neighbor, Said
 from instance_agent.inference.problem import NO_ROWS, Rows
@@ -31,8 +31,14 @@ from instance_agent.query.scope import FieldName, Scope
 from instance_agent.schema.types import JsonValue
 
 MEMBERS = ("estimate", "why")
-SAMPLE_OF_NUMBERS = 8192
-"""Rows by which it is decided how near is near."""
+SAMPLE = 8192
+"""Rows by which it is decided how near is near, and whether a value is common."""
+
+COMMON = 512
+"""A value that so many rows of the sample have is counted by a sample: its posting list would hold a lot."""
+
+ENOUGH_EQUAL = 1024
+"""Where so many rows have the very number, those near to it aren't looked for."""
 
 
 def estimate(scope: Scope, query: Estimate) -> dict[str, JsonValue]:
@@ -113,10 +119,11 @@ class Estimator:
         self.scope.deadline.check()
         if not known.count:
             return Estimation(self, known, (), None, regression)
-        told = [piece for piece in pieces if piece.number is not None or len(piece.rows)]
-        said = tuple(self._said(told, known))
-        found = estimated_from(EstimateProblem(self.table.row_count, known, said), neighbors=not regression)
-        return Estimation(self, known, tuple(told), found, regression)
+        said = self._said(pieces, known)
+        told = [place for place, one in enumerate(said) if one.numbers is not None or len(one.rows)]
+        pieces, said = [pieces[place] for place in told], [said[place] for place in told]
+        found = estimated_from(EstimateProblem(self.table.row_count, known, tuple(said)), neighbors=not regression)
+        return Estimation(self, known, tuple(pieces), found, regression)
 
     def _restricted(self, about_number: list[Proposition]) -> Estimator:
         """Learned from rows only whose number is as the query says."""
@@ -133,35 +140,51 @@ class Estimator:
         others = (piece for piece in pieces if piece.column is None or piece.column.path != self.learned.column.path)
         return [piece for piece in others if allowed is None or allowed.has(piece)]
 
-    def _said(self, pieces: Sequence[Evidence], known: Known) -> Sequence[Said]:
+    def _said(self, pieces: Sequence[Evidence], known: Known) -> list[Said]:
         said = []
         columns: set[str] = set()
+        alone = len(pieces) == 1
         for piece in pieces:
             column = piece.column
             if column is None or column.splits or column.path in columns:
                 rows = _except(piece.rows, known.left_out)
-                said.append(Said(rows, is_text=column is not None and column.is_text))
+                said.append(Said(rows, len(rows), is_text=column is not None and column.is_text))
                 continue
             columns.add(column.path)
             numbers = column.numbers
             if numbers is not None and piece.number is not None:
-                rows = _except(self._near(numbers, piece.number), known.left_out)
-                said.append(Said(rows, numbers=numbers, number=piece.number))
+                near = piece.rows if len(piece.rows) >= ENOUGH_EQUAL else self._near(numbers, piece.number)
+                rows = _except(near, known.left_out)
+                said.append(Said(rows, len(rows), numbers=numbers, number=piece.number))
             else:
-                rows = _except(piece.rows, known.left_out)
-                said.append(Said(rows, column.codes, column.feature_count, piece.code))
+                rows, count = self._having(piece, column.codes, known, ROWS_OF_A_MEAN if alone else SAMPLE)
+                said.append(Said(rows, count, column.codes, column.feature_count, piece.code))
         return said
+
+    def _having(self, piece: Evidence, codes: NDArray[np.int32], known: Known, most: int) -> tuple[Rows, float]:
+        """Rows learned from with a value, and how many these are: all of them, or for a common one those of a sample.
+
+        most: rows of that sample.
+        """
+        everyone = self.learned.known.rows
+        is_large = len(everyone) > ROWS_OF_A_MEAN
+        if is_large and np.count_nonzero(codes[evenly(everyone, SAMPLE)] == piece.code) >= COMMON:
+            sample = _except(evenly(everyone, most), known.left_out)
+            rows = sample[codes[sample] == piece.code]
+            return rows, known.count * len(rows) / len(sample)
+        rows = _except(piece.rows, known.left_out)
+        return rows, float(len(rows))
 
     def _near(self, numbers: NDArray[np.float64], number: float) -> Rows:
         """Rows learned from with a number near to this one: about as many as a sample takes, or all with the same."""
         rows = self.learned.known.rows
-        if len(rows) <= SAMPLE_OF_NUMBERS:
+        if len(rows) <= SAMPLE:
             return rows
-        sampled = np.abs(numbers[evenly(rows, SAMPLE_OF_NUMBERS)] - number)
+        sampled = np.abs(numbers[evenly(rows, SAMPLE)] - number)
         sampled = np.sort(sampled[np.isfinite(sampled)])
         if not len(sampled):
             return NO_ROWS
-        reach = sampled[min(len(sampled) - 1, MOST_OF_ONE * SAMPLE_OF_NUMBERS // len(rows))]
+        reach = sampled[min(len(sampled) - 1, MOST_OF_ONE * SAMPLE // len(rows))]
         near = np.flatnonzero((numbers >= number - reach) & (numbers <= number + reach)).astype(np.uint32)
         return near[self.learned.mask[near]]
 
