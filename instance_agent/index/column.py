@@ -15,9 +15,11 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from instance_agent.index.bounds import Bounds
 from instance_agent.index.growing import Scalar
 from instance_agent.index.grown_arrays import GrownArray, GrownLists
-from instance_agent.index.parts import Lists, PartColumn, PlacedPart, Rows, StoredPart
+from instance_agent.index.parts import Lists, PartColumn, PlacedPart, Rows, StoredPart, are_within, rows_within
+from instance_agent.index.ragged import Mask
 from instance_agent.index.united import Extension, Numbering
 from instance_agent.schema.analyzers import Analyzer
 from instance_agent.schema.types import ColumnSchema, ColumnType, FeatureValue, Value
@@ -221,6 +223,14 @@ class ColumnView:
     def rows_with(self, feature: FeatureValue) -> Rows:
         """The rows that have the feature, increasing; empty when no row has it."""
         return joined([part.rows_with(feature) for part in self._parts], np.uint32)
+
+    def rows_within(self, bounds: Bounds) -> Rows | Mask:
+        """The rows whose whole value is inside, of a column of numbers or strings: increasing, or as a mask."""
+        return rows_within(self._parts, bounds)
+
+    def are_within(self, rows: Rows, bounds: Bounds) -> Mask:
+        """Which of these rows, increasing, have a whole value inside; looks at no other row."""
+        return are_within(self._parts, rows, bounds)
 
     def rows_repeating(self, feature: FeatureValue, times: int) -> Rows:
         """The rows whose text or array has the feature at least so many times, from 2 to 255, increasing."""

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from instance_agent.index.bounds import Bounds, End
 from instance_agent.index.canonical import canonical_text
 from instance_agent.index.numbering import Numbering
 from instance_agent.index.ragged import Mask, Unsigned
@@ -59,6 +60,10 @@ class SortedDictionary(Sequence[Value]):
     @abstractmethod
     def find(self, value: JsonValue) -> int:
         """The place of a value, -1 when it isn't there; 1 finds 1.0, True finds neither."""
+
+    def places_within(self, bounds: Bounds) -> tuple[int, int]:
+        """Which values are inside: from the first place to before the second."""
+        return bounds.places(len(self), self.value_at)
 
     @abstractmethod
     def kept(self, keep: Mask) -> SortedDictionary:
@@ -113,6 +118,16 @@ class Numbers(SortedDictionary):
         at = int(np.searchsorted(self.values, sought))
         return at if at < len(self.values) and self.values[at].item() == value else -1
 
+    def places_within(self, bounds: Bounds) -> tuple[int, int]:
+        if self.values.dtype != np.int64:
+            start = 0 if bounds.low is None else _count_before(self.values, bounds.low, not bounds.low_included)
+            end = len(self) if bounds.high is None else _count_before(self.values, bounds.high, bounds.high_included)
+            return start, max(start, end)
+        first, last = bounds.whole()
+        if first > last:
+            return 0, 0
+        return int(np.searchsorted(self.values, first)), int(np.searchsorted(self.values, last, side="right"))
+
     def kept(self, keep: Mask) -> SortedDictionary:
         return Numbers(self.values[keep])
 
@@ -148,6 +163,16 @@ class Strings(SortedDictionary):
                     self._found.clear()
                 self._found[value] = place
         return place
+
+    def places_within(self, bounds: Bounds) -> tuple[int, int]:
+        start = 0 if bounds.low is None else self._count_before(bounds.low, itself=not bounds.low_included)
+        end = len(self) if bounds.high is None else self._count_before(bounds.high, itself=bounds.high_included)
+        return start, max(start, end)
+
+    def _count_before(self, end: End, *, itself: bool) -> int:
+        """How many come before a string; itself: that string included."""
+        text = str(end).encode("utf-8", "surrogatepass")
+        return self.texts.count_before(text + b"\x00" if itself else text)  # the next string of all there could be
 
     def kept(self, keep: Mask) -> SortedDictionary:
         return Strings(self.texts.kept(keep))
@@ -210,6 +235,11 @@ class JsonTexts(SortedDictionary):
     @property
     def size_bytes(self) -> int:
         return self.texts.size_bytes
+
+
+def _count_before(values: NDArray[Any], end: End, itself: bool) -> int:
+    """How many of the numbers come before one; itself: that number included."""
+    return int(np.searchsorted(values, float(end), side="right" if itself else "left"))
 
 
 def numbers_of(values: NDArray[Any]) -> tuple[Numbers, Places]:

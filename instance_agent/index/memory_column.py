@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from instance_agent.index.bounds import Bounds
 from instance_agent.index.growing import Dictionary, GrowingArray, Prefix, key_of
 from instance_agent.index.postings import NOTHING_SORTED, Postings, sort_more
 from instance_agent.schema.analyzers import Analyzer, make_analyzer
@@ -119,6 +120,20 @@ class MemoryColumn:
     def rows_equal(self, value: Value) -> NDArray[np.uint32]:
         """The rows whose whole value it is, increasing, also on Text and arrays; empty for none and for null."""
         return self._whole.rows_equal(value)
+
+    def rows_within(self, bounds: Bounds) -> NDArray[np.bool_]:
+        """Which rows have a whole value inside, of a column of numbers or strings."""
+        return self._within(bounds, self._whole.codes)
+
+    def are_within(self, rows: NDArray[np.uint32], bounds: Bounds) -> NDArray[np.bool_]:
+        """Which of these rows have."""
+        return self._within(bounds, self._whole.codes[rows])
+
+    def _within(self, bounds: Bounds, codes: NDArray[np.int32]) -> NDArray[np.bool_]:
+        values = self._whole.values
+        inside = np.zeros(len(values) + 1, np.bool_)  # the code -1 finds the False at the end
+        inside[:-1] = np.fromiter(map(bounds.holds, values), np.bool_, len(values))
+        return inside.take(codes)
 
     def rows_repeating(self, feature: FeatureValue, times: int) -> NDArray[np.uint32]:
         """The rows that have the feature at least so many times, from 2 on, increasing. Splits their values again."""

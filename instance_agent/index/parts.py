@@ -9,7 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from instance_agent.index.bounds import Bounds
 from instance_agent.index.memory_column import MemoryColumn, MemoryIndex
+from instance_agent.index.ragged import Mask
 from instance_agent.index.stored_column import StoredColumn
 from instance_agent.schema.types import ColumnSchema, FeatureValue, Value
 
@@ -53,6 +55,8 @@ class PartColumn(Protocol):
     def rows_equal(self, value: Value) -> Rows: ...
     def rows_with(self, feature: FeatureValue) -> Rows: ...
     def rows_repeating(self, feature: FeatureValue, times: int) -> Rows: ...
+    def rows_within(self, bounds: Bounds) -> Rows | Mask: ...
+    def are_within(self, rows: Rows, bounds: Bounds) -> Mask: ...
 
 
 class StoredPart:
@@ -66,6 +70,8 @@ class StoredPart:
         self.rows_equal = column.rows_equal
         self.rows_with = column.rows_with
         self.rows_repeating = column.rows_repeating
+        self.rows_within = column.rows_within
+        self.are_within = column.are_within
 
     @property
     def values(self) -> Sequence[Value]:
@@ -138,6 +144,12 @@ class ConstantPart:
     def rows_repeating(self, feature: FeatureValue, times: int) -> Rows:
         return self._all_if(len(self._one.rows_repeating(feature, times)) > 0)
 
+    def rows_within(self, bounds: Bounds) -> Mask:
+        return np.full(self.row_count, bool(self._one.rows_within(bounds)[0]))
+
+    def are_within(self, rows: Rows, bounds: Bounds) -> Mask:
+        return np.full(len(rows), bool(self._one.rows_within(bounds)[0]))
+
     def _all_if(self, there: bool) -> Rows:
         return np.arange(self.row_count if there else 0, dtype=np.uint32)
 
@@ -182,11 +194,61 @@ class PlacedPart:
         patched = None if self.patch is None else self.patch.column.rows_repeating(feature, times)
         return self._overlaid(self.column.rows_repeating(feature, times), patched)
 
+    def rows_within(self, bounds: Bounds) -> Rows | Mask:
+        """The part's own rows whose whole value is inside: increasing, or as a mask."""
+        rows = self.column.rows_within(bounds)
+        patched = None if self.patch is None else self.patch.column.rows_within(bounds)
+        if rows.dtype != np.bool_:
+            listed = None if patched is None else np.flatnonzero(patched).astype(np.uint32)
+            return self._own(np.asarray(rows, np.uint32), listed)
+        inside = rows.astype(np.bool_, copy=False)
+        if self.patch is not None and patched is not None:
+            inside[self.patch.rows] = patched
+        return inside if self.dead is None else inside & ~self.dead
+
+    def are_within(self, rows: Rows, bounds: Bounds) -> Mask:
+        """Which of these rows of the part, increasing, have a whole value inside."""
+        inside = self.column.are_within(rows, bounds)
+        if self.patch is not None and len(rows):
+            places = np.searchsorted(rows, self.patch.rows)
+            asked = np.flatnonzero(rows[np.minimum(places, len(rows) - 1)] == self.patch.rows).astype(np.uint32)
+            inside[places[asked]] = self.patch.column.are_within(asked, bounds)
+        return inside if self.dead is None else inside & ~self.dead[rows]
+
     def _overlaid(self, rows: Rows, patched: Rows | None) -> Rows:
+        rows = self._own(rows, patched)
+        return rows + np.uint32(self.start) if self.start else rows
+
+    def _own(self, rows: Rows, patched: Rows | None) -> Rows:
+        """Rows of the part without those that are dead or replaced, with those of the patch."""
         if self.patch is not None and patched is not None:
             replaced: NDArray[np.bool_] = np.zeros(self.column.row_count, np.bool_)
             replaced[self.patch.rows] = True
             rows = np.sort(np.concatenate((rows[~replaced[rows]], self.patch.rows[patched])))
         if self.dead is not None:
             rows = rows[~self.dead[rows]]
-        return rows + np.uint32(self.start) if self.start else rows
+        return rows
+
+
+def rows_within(parts: Sequence[PlacedPart], bounds: Bounds) -> Rows | Mask:
+    """The table's rows whose whole value is inside: increasing, or as a mask."""
+    found = [part.rows_within(bounds) for part in parts]
+    if len(found) == 1:
+        return found[0]
+    if all(rows.dtype != np.bool_ for rows in found):
+        listed = [np.asarray(rows, np.uint32) + np.uint32(part.start) for rows, part in zip(found, parts, strict=True)]
+        return np.concatenate(listed) if listed else np.empty(0, np.uint32)
+    inside = np.zeros(parts[-1].end, np.bool_)
+    for rows, part in zip(found, parts, strict=True):
+        inside[part.start : part.end][rows] = True
+    return inside
+
+
+def are_within(parts: Sequence[PlacedPart], rows: Rows, bounds: Bounds) -> Mask:
+    """Which of these rows of the table, increasing, have a whole value inside."""
+    inside = np.zeros(len(rows), np.bool_)
+    borders = [*np.searchsorted(rows, [part.start for part in parts]).tolist(), len(rows)]
+    for part, first, last in zip(parts, borders, borders[1:], strict=False):
+        if first < last:
+            inside[first:last] = part.are_within(rows[first:last] - np.uint32(part.start), bounds)
+    return inside

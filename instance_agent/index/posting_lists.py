@@ -93,6 +93,17 @@ class PostingLists:
             whole += np.repeat(self._block_starts, np.diff(borders))
         return whole
 
+    def count_between(self, first: int, last: int) -> int:
+        """How many rows the lists from `first` to before `last` hold."""
+        starts = self._starts
+        return last - first if starts is None else int(starts[last * self._blocks]) - int(starts[first * self._blocks])
+
+    def listed_between(self, first: int, last: int) -> Rows:
+        """The rows of these lists, in no order; of lists that are stored as whole rows."""
+        starts = self._starts
+        rows: Rows = self._rows[first:last] if starts is None else self._rows[starts[first] : starts[last]]
+        return rows
+
     def all(self) -> Lists:
         """All lists; copied unless the file has them like this."""
         if self._starts is None:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.index.analysis import feature_type
+from instance_agent.index.bounds import Bounds
 from instance_agent.index.column_arrays import ColumnArrays, Forward
 from instance_agent.index.dictionaries import Numbers, SortedDictionary
 from instance_agent.index.posting_lists import (
@@ -34,6 +35,7 @@ from instance_agent.index.posting_lists import (
     store_small_postings,
 )
 from instance_agent.index.ragged import (
+    Mask,
     Spans,
     Unsigned,
     offsets_type,
@@ -42,6 +44,9 @@ from instance_agent.index.ragged import (
 from instance_agent.index.stored_dictionary import open_dictionary, open_spans, store_dictionary, store_spans
 from instance_agent.schema.types import ColumnSchema, FeatureValue, JsonValue, Value
 from instance_agent.storage.segment_file import SegmentFile, SegmentWriter
+
+ROWS_PER_SORTED = 128
+"""Sorting one row costs about as much as looking at the codes of so many."""
 
 
 def store(writer: SegmentWriter, prefix: str, arrays: ColumnArrays) -> None:
@@ -174,6 +179,28 @@ class StoredColumn:
             return self.rows_equal(feature)
         place = self.features.find(feature)
         return self._lists.listed(place) if place >= 0 else np.empty(0, np.uint32)
+
+    def rows_within(self, bounds: Bounds) -> Rows | Mask:
+        """The rows whose whole value is inside, of a column of numbers or strings: increasing, or as a mask."""
+        start, end = self.values.places_within(bounds)
+        if start >= end:
+            return np.empty(0, np.uint32)
+        if not self._has("codes"):
+            return np.arange(start, end, dtype=np.uint32)
+        codes = self._array("codes")
+        if len(codes) != self.row_count:
+            return np.full(self.row_count, start < codes[0] <= end)
+        if self.features is None and self._lists.count_between(start, end) * ROWS_PER_SORTED < self.row_count:
+            return np.sort(self._lists.listed_between(start, end))
+        return (codes > start) & (codes <= end)
+
+    def are_within(self, rows: Rows, bounds: Bounds) -> Mask:
+        """Which of these rows have a value inside."""
+        start, end = self.values.places_within(bounds)
+        if not self._has("codes"):
+            return (rows >= start) & (rows < end)
+        codes = self.codes[rows]
+        return (codes > start) & (codes <= end)
 
     def rows_repeating(self, feature: JsonValue, times: int) -> Rows:
         """The rows that have the feature at least so many times, from 2 to 255, increasing."""

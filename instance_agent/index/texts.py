@@ -7,6 +7,7 @@ three bytes that UTF-8 would give them, so that nothing fails to be stored.
 from __future__ import annotations
 
 from abc import abstractmethod
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 
@@ -35,6 +36,10 @@ class Texts:
     @abstractmethod
     def find(self, text: bytes) -> int:
         """The place of a text among texts in increasing order, -1 when it isn't there."""
+
+    def count_before(self, text: bytes) -> int:
+        """How many of the texts, which are in increasing order, come before this one."""
+        return bisect_left(range(len(self)), text, key=self.bytes_at)
 
     @abstractmethod
     def strings(self, start: int = 0, end: int | None = None) -> Iterator[str]:
@@ -90,7 +95,6 @@ class PackedTexts(Texts):
         return known
 
     def count_before(self, text: bytes) -> int:
-        """How many of the texts, which are in order, come before this one."""
         content = self.content.data  # quicker than numpy for a few bytes at a time
         return self.spans.count_before(lambda start, end: bytes(content[start:end]) < text)
 

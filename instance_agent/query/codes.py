@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import islice
 
@@ -70,35 +69,3 @@ class EachValue(CodeTest):
     def of(self, codes: Codes) -> Mask:
         self._deadline.check()
         return np.fromiter((self._passes(self._values[code]) for code in codes.tolist()), np.bool_, len(codes))
-
-
-class Between(EachValue):
-    """A test of strings that those in between two places of their order pass."""
-
-    def __init__(
-        self,
-        values: Sequence[JsonValue],
-        sorted_count: int,
-        before: Callable[[str], bool],
-        after: Callable[[str], bool],
-        deadline: Deadline,
-    ) -> None:
-        """before, after: is a string too small, too large? sorted_count: so many of the first values are in order."""
-        super().__init__(
-            values, lambda value: isinstance(value, str) and not before(value) and not after(value), deadline
-        )
-        self._sorted_count = sorted_count
-        self._before = before
-        self._after = after
-
-    def all(self) -> Mask:
-        if not self._sorted_count:
-            return super().all()
-        truth = np.zeros(self.count, np.bool_)
-        ordered = range(self._sorted_count)
-        start = bisect_left(ordered, True, key=lambda place: not self._before(str(self._values[place])))
-        end = bisect_left(ordered, True, lo=start, key=lambda place: self._after(str(self._values[place])))
-        truth[start:end] = True
-        rest = EachValue(self._values[self._sorted_count :], self._passes, self._deadline)
-        truth[self._sorted_count :] = rest.all()
-        return truth

@@ -14,16 +14,21 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from instance_agent.index.bounds import Bounds
 from instance_agent.index.column import ColumnView
 from instance_agent.index.ragged import gathered
 from instance_agent.query.codes import CodeTest
 from instance_agent.query.deadline import Deadline
 from instance_agent.query.rowsets import Mask, Rows, RowSet, as_list, both, contained, either, size_of, without
 
-FEW_POSTINGS = 16
+FEW_POSTINGS = 4
 """So few posting lists are always read instead of looking at every row."""
-ROWS_PER_POSTING = 4096
-"""Reading one more posting list costs about as much as looking at so many rows."""
+CODES_PER_POSTING = 4096
+"""Going to one more posting list costs about as much as looking at the codes of so many rows."""
+CODES_PER_POSTED_ROW = 4
+"""Reading one row of a posting list costs about as much as looking at the codes of so many."""
+CODES_PER_ENTRY = 4
+"""Looking at one of a row's several features costs about as much as looking at the codes of so many rows."""
 ROWS_PER_CHECK = 8
 """Rows that are left are asked one by one where they are fewer than one in so many of the table's."""
 LISTS_HELD = 4
@@ -85,6 +90,23 @@ class Flagged(Condition):
         return self._among(rows)
 
 
+class Within(Condition):
+    """Rows whose number or string is inside some bounds."""
+
+    effort = Effort.NUMBERS
+
+    def __init__(self, column: ColumnView, bounds: Bounds) -> None:
+        """column: of numbers or strings, as the bounds are."""
+        self.column = column
+        self.bounds = bounds
+
+    def rows(self) -> RowSet:
+        return self.column.rows_within(self.bounds)
+
+    def among(self, rows: Rows) -> Mask:
+        return self.column.are_within(rows, self.bounds)
+
+
 class Passing(Condition):
     """Rows whose value has a code that passes; or, by_feature, any of whose features has."""
 
@@ -103,16 +125,25 @@ class Passing(Condition):
     def rows(self) -> RowSet:
         column, truth = self._column, self._test.all()
         passing = np.flatnonzero(truth)
-        has_postings = self._by_feature or not column.splits
-        if has_postings and len(passing) <= max(FEW_POSTINGS, column.row_count // ROWS_PER_POSTING):
+        if self._is_by_postings(len(passing)):
             names = column.features if self._by_feature else column.values
             return either((column.rows_with(names[code]) for code in passing.tolist()), column.row_count)
         if not self._by_feature:
             return np.append(truth, False).take(column.codes)  # the code -1 finds the False at the end
-        rows = np.repeat(np.arange(column.row_count, dtype=np.uint32), np.diff(column.feature_offsets))
-        mask = np.zeros(column.row_count, np.bool_)
-        mask[rows[truth.take(column.feature_codes)]] = True
-        return mask
+        before: NDArray[np.int64] = np.zeros(len(column.feature_codes) + 1, np.int64)
+        np.cumsum(truth.take(column.feature_codes), out=before[1:])
+        return np.diff(before[column.feature_offsets]) > 0
+
+    def _is_by_postings(self, passing: int) -> bool:
+        """Does it cost less to read so many posting lists of usual length than to look at every row?"""
+        column = self._column
+        if column.splits and not self._by_feature:
+            return False  # whole texts and arrays have no posting lists
+        if passing <= FEW_POSTINGS:
+            return True
+        entries = int(column.feature_offsets[-1]) if self._by_feature else column.row_count
+        posted = passing * CODES_PER_POSTING + CODES_PER_POSTED_ROW * entries * passing // self._test.count
+        return posted <= column.row_count + (CODES_PER_ENTRY * entries if self._by_feature else 0)
 
     def among(self, rows: Rows) -> Mask:
         column = self._column
@@ -136,7 +167,7 @@ class AllOf(Condition):
     """Every part holds; everything when there is none."""
 
     def __init__(self, parts: Sequence[Condition], everything: Callable[[], Mask], deadline: Deadline) -> None:
-        self._parts = sorted(parts, key=lambda part: part.effort)
+        self._parts = sorted(_with_bounds_merged(parts), key=lambda part: part.effort)
         self._everything = everything
         self._deadline = deadline
         self.effort = self._parts[0].effort if self._parts else Effort.TABLE
@@ -178,6 +209,18 @@ class AllOf(Condition):
                 waiting = [_smallest_first(waiting)]
                 held = len(waiting[0])
         return _smallest_first(waiting) if waiting else None
+
+
+def _with_bounds_merged(parts: Sequence[Condition]) -> list[Condition]:
+    """Bounds of one column as one."""
+    merged: dict[object, Condition] = {}
+    for part in parts:
+        name = (id(part.column),) if isinstance(part, Within) else id(part)
+        known = merged.get(name)
+        if isinstance(part, Within) and isinstance(known, Within):
+            part = Within(part.column, known.bounds.both(part.bounds))  # noqa: PLW2901 - the two of them
+        merged[name] = part
+    return list(merged.values())
 
 
 def _smallest_first(sets: Sequence[RowSet]) -> RowSet:

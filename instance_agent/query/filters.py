@@ -9,8 +9,8 @@ import numpy as np
 
 from instance_agent.engine.tables import TableView
 from instance_agent.query.conditions import AllOf, AnyOf, Condition, Found, NoneOf
-from instance_agent.query.joins import Linking
-from instance_agent.query.paths import FEATURE, hop_of
+from instance_agent.query.joins import Linking, keys_of_links
+from instance_agent.query.paths import FEATURE
 from instance_agent.query.propositions import (
     All,
     Any,
@@ -122,7 +122,7 @@ def condition_at(
     target, to = linked_table(scope, link, field)
     key = column_of(target, to.column, field)
     linked = condition_at(scope, target, path[1:], at_the_end, field)
-    return Linking(link, key, lambda: hop_of(scope, table, path[0], field), linked)
+    return Linking(link, key, partial(keys_of_links, scope, table, path[0], field), linked)
 
 
 def everything(table: TableView) -> Mask:

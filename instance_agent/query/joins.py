@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from instance_agent.engine.tables import TableView
 from instance_agent.index.column import ColumnView
-from instance_agent.query.codes import CodeTest, Marked
+from instance_agent.query.codes import Codes, CodeTest, Marked
 from instance_agent.query.conditions import Condition, Effort, Found, Passing
-from instance_agent.query.paths import FEW_KEYS, Hop
+from instance_agent.query.paths import FEW_KEYS, Hop, hop_of
 from instance_agent.query.rowsets import Mask, Rows, RowSet, either
+from instance_agent.query.scope import FieldName, Scope
 
 
 class Linking(Condition):
@@ -23,11 +26,13 @@ class Linking(Condition):
 
     effort = Effort.VALUES
 
-    def __init__(self, link: ColumnView, key: ColumnView, hop: Callable[[], Hop], linked: Condition) -> None:
-        """key: the column that the link points to. hop: makes the map from links to keys. linked: on the key's rows."""
+    def __init__(
+        self, link: ColumnView, key: ColumnView, keys_of_links: Callable[[], Codes], linked: Condition
+    ) -> None:
+        """key: the column that the link points to. keys_of_links: see `keys_of_links`. linked: on the key's rows."""
         self._link = link
         self._key = key
-        self._hop = hop
+        self._keys_of_links = keys_of_links
         self._linked = linked
 
     def rows(self) -> RowSet:
@@ -57,5 +62,25 @@ class Linking(Condition):
     def _leading_to(self, keys: NDArray[np.intp]) -> CodeTest:
         wanted = np.zeros(len(self._key.values) + 1, np.bool_)  # the code -1 finds the False at the end
         wanted[keys] = True
-        key_of_link = np.append(self._key.codes, np.int32(-1))[self._hop().first_rows]
-        return Marked(wanted[key_of_link])
+        return Marked(wanted[self._keys_of_links()])
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What was worked out from one hop."""
+
+    hop: Hop
+    keys: Codes
+
+
+def keys_of_links(scope: Scope, table: TableView, name: str, field: FieldName) -> Codes:
+    """Per feature of a link column the code of the key that it is, -1 for a dangling one; kept with the table's view.
+
+    Raises `field 'x' not found`, `query_timeout`.
+    """
+    hop = hop_of(scope, table, name, field)
+    kept = table.derived.get(("keys of links", name))
+    if not isinstance(kept, _Kept) or kept.hop is not hop:
+        kept = _Kept(hop, np.append(hop.key.codes, np.int32(-1))[hop.first_rows])
+        table.derived[("keys of links", name)] = kept
+    return kept.keys

@@ -6,18 +6,16 @@ a test of single values holds when one of its elements passes.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from instance_agent.engine.tables import TableView
+from instance_agent.index.bounds import Bounds, prefix_bounds
 from instance_agent.index.column import ColumnView
 from instance_agent.query import literals
-from instance_agent.query.codes import Between, CodeTest, EachValue
-from instance_agent.query.conditions import Condition, Flagged, Found, Passing
+from instance_agent.query.codes import CodeTest, EachValue, Marked
+from instance_agent.query.conditions import Condition, Flagged, Found, Passing, Within
 from instance_agent.query.deadline import Deadline
 from instance_agent.query.propositions import (
     Compare,
@@ -37,7 +35,7 @@ from instance_agent.query.propositions import (
 from instance_agent.query.refusals import invalid, wrong_type
 from instance_agent.query.rowsets import Mask, RowSet, both, size_of
 from instance_agent.query.scope import FieldName, column_of
-from instance_agent.query.whole_numbers import HashOfValue, Whole
+from instance_agent.query.whole_numbers import HashOfValue, Whole, passing, whole_numbers
 from instance_agent.schema.analyzers import longest_text
 from instance_agent.schema.types import ColumnType, JsonValue
 
@@ -45,15 +43,6 @@ STRINGS = (ColumnType.STRING, ColumnType.TEXT)
 WHOLE_NUMBERS = (ColumnType.INT, ColumnType.LONG)
 LONGEST_TEXT = 100_000
 """Characters of a text in a request that is analysed: an analyzer may make many times as many tokens."""
-EXACT_AS_DOUBLE = 2**53
-ORDERS: Mapping[Order, Callable[[Any, Any], Any]] = MappingProxyType(
-    {
-        Order.GREATER: operator.gt,
-        Order.GREATER_OR_EQUAL: operator.ge,
-        Order.LESS: operator.lt,
-        Order.LESS_OR_EQUAL: operator.le,
-    }
-)
 
 
 def condition_on(table: TableView, name: str, test: Test, field: FieldName, deadline: Deadline) -> Condition:
@@ -70,7 +59,7 @@ def condition_on(table: TableView, name: str, test: Test, field: FieldName, dead
         case StartsWith():
             return _starting(column, test.prefix, field, deadline)
         case Mod():
-            return _leaving(column, test, field, deadline)
+            return _leaving(column, test, field)
         case Hashed():
             return _hashed(table, column, test, deadline, name)
         case _:
@@ -134,46 +123,50 @@ def _with_all(column: ColumnView, tokens: list[str]) -> RowSet:
 
 
 def _comparing(column: ColumnView, test: Compare, field: FieldName, deadline: Deadline) -> Condition:
-    column_type, bound, compared = column.schema.type, test.bound, ORDERS[test.order]
+    column_type, bound = column.schema.type, test.bound
     if column_type.element in STRINGS and isinstance(bound, str):
-        too_small, too_large = _outside(test.order, bound)
-        return _between(column, too_small, too_large, deadline)
+        return _within(column, _bounds(test.order, bound), deadline)
     if column_type.element.is_numeric and not isinstance(bound, str):
-        if column_type.is_array or (column_type is ColumnType.LONG and not abs(bound) < EXACT_AS_DOUBLE):
-            return _passing(column, lambda value: bool(compared(value, bound)), deadline)
-        double = literals.double(bound)
-        return Flagged(
-            lambda: np.asarray(compared(column.numbers, double)),
-            lambda rows: np.asarray(compared(column.numbers[rows], double)),
-        )
+        end = literals.double(bound) if column_type.element is ColumnType.DECIMAL else bound
+        return _within(column, _bounds(test.order, end), deadline)
     if column_type.element in STRINGS or column_type.element.is_numeric:
         raise wrong_type(field.text, column_type.value, bound, field.place, said_by=field.said_by)
     raise invalid(f"{test.order.value} needs numbers or strings, and '{field.text}' is {_typed(column)}", field.place)
 
 
-def _outside(order: Order, bound: str) -> tuple[Callable[[str], bool], Callable[[str], bool]]:
-    """Is a string before those that pass? After them?"""
-    compared = ORDERS[order]
-    if order in (Order.GREATER, Order.GREATER_OR_EQUAL):
-        return lambda value: not compared(value, bound), lambda _: False
-    return lambda _: False, lambda value: not compared(value, bound)
+def _bounds(order: Order, end: int | float | str) -> Bounds:
+    match order:
+        case Order.GREATER:
+            return Bounds(low=end, low_included=False)
+        case Order.GREATER_OR_EQUAL:
+            return Bounds(low=end)
+        case Order.LESS:
+            return Bounds(high=end, high_included=False)
+        case Order.LESS_OR_EQUAL:
+            return Bounds(high=end)
 
 
 def _starting(column: ColumnView, prefix: str, field: FieldName, deadline: Deadline) -> Condition:
     if column.schema.type.element not in STRINGS:
         raise invalid(f"$startsWith needs strings, and '{field.text}' is {_typed(column)}", field.place)
-    return _between(
-        column,
-        lambda value: value < prefix,
-        lambda value: value > prefix and not value.startswith(prefix),
-        deadline,
-    )
+    return _within(column, prefix_bounds(prefix), deadline)
 
 
-def _leaving(column: ColumnView, test: Mod, field: FieldName, deadline: Deadline) -> Condition:
+def _within(column: ColumnView, bounds: Bounds, deadline: Deadline) -> Condition:
+    if not column.schema.type.is_array:
+        return Within(column, bounds)
+    return Passing(column, lambda: EachValue(column.features, bounds.holds, deadline), by_feature=True)
+
+
+def _leaving(column: ColumnView, test: Mod, field: FieldName) -> Condition:
     if column.schema.type.element not in WHOLE_NUMBERS:
         raise invalid(f"$mod needs an Int or Long field, and '{field.text}' is {_typed(column)}", field.place)
-    return _passing(column, lambda value: isinstance(value, int) and value % test.divisor == test.remainder, deadline)
+    by_element = column.schema.type.is_array
+
+    def leaving() -> CodeTest:
+        return Marked(passing(test, whole_numbers(column.features if by_element else column.values)))
+
+    return Passing(column, leaving, by_feature=by_element)
 
 
 def _hashed(table: TableView, column: ColumnView, test: Hashed, deadline: Deadline, name: str) -> Condition:
@@ -184,30 +177,6 @@ def _hashed(table: TableView, column: ColumnView, test: Hashed, deadline: Deadli
         return found
 
     return Passing(column, lambda: HashOfValue(column.values, test.any_of, kept, deadline), by_feature=False)
-
-
-def _passing(column: ColumnView, passes: Callable[[JsonValue], bool], deadline: Deadline) -> Condition:
-    """Values, or elements of an array, tested one by one."""
-    by_element = column.schema.type.is_array
-
-    def test() -> CodeTest:
-        return EachValue(column.features if by_element else column.values, passes, deadline)
-
-    return Passing(column, test, by_feature=by_element)
-
-
-def _between(
-    column: ColumnView, before: Callable[[str], bool], after: Callable[[str], bool], deadline: Deadline
-) -> Condition:
-    """Strings, or elements of an array of strings, in between two places of their order."""
-    by_element = column.schema.type.is_array
-
-    def test() -> CodeTest:
-        if by_element:
-            return Between(column.features, 0, before, after, deadline)
-        return Between(column.values, column.sorted_count, before, after, deadline)
-
-    return Passing(column, test, by_feature=by_element)
 
 
 def _typed(column: ColumnView) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
+from instance_agent.index.dictionaries import Numbers
 from instance_agent.query.codes import CHUNK, Codes, CodeTest
 from instance_agent.query.conditions import Condition, Flagged, Found
 from instance_agent.query.deadline import Deadline
@@ -47,6 +49,11 @@ def _span(test: ComparePosition) -> tuple[int, int]:
             return -_BEYOND, math.ceil(bound)
         case Order.LESS_OR_EQUAL:
             return -_BEYOND, math.floor(bound) + 1
+
+
+def whole_numbers(values: Sequence[JsonValue]) -> Whole:
+    """The values of a column of whole numbers as an array."""
+    return values.values if isinstance(values, Numbers) else np.fromiter(values, np.int64, len(values))
 
 
 def on_position(table: TableView, test: PositionTest) -> Condition:
@@ -139,10 +146,11 @@ class HashOfValue(CodeTest):
 
     def _every_hash(self) -> Whole:
         hashes = np.empty(self.count, np.int64)
-        for place, value in enumerate(self._values):
-            if place % CHUNK == 0:
-                self._deadline.check()
-            hashes[place] = hash_of_value(value)
+        remaining = iter(self._values)
+        for start in range(0, self.count, CHUNK):
+            self._deadline.check()
+            chunk = list(islice(remaining, CHUNK))
+            hashes[start : start + len(chunk)] = np.fromiter(map(hash_of_value, chunk), np.int64, len(chunk))
         return hashes
 
     def _truth(self, hashes: Whole) -> Mask:

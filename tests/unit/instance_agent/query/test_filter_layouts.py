@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from instance_agent.engine.tables import ReadView
 from instance_agent.errors import AgentError
+from instance_agent.index import stored_column
 from instance_agent.query import conditions as conditions_module
 from instance_agent.query import joins, rowsets, whole_numbers
-from instance_agent.query.codes import Between, EachValue
+from instance_agent.query.codes import EachValue
 from instance_agent.query.conditions import Condition
 from instance_agent.query.deadline import Deadline
 from instance_agent.query.filters import condition_of, everything, rows_satisfying
@@ -201,15 +202,17 @@ def test_looking_at_every_row_finds_what_posting_lists_find(
 ) -> None:
     by_lists = found(layouts[seed, kind], "items", where)
     with pytest.MonkeyPatch.context() as patch:
-        for module, limit in (
-            (conditions_module, "FEW_POSTINGS"),
-            (conditions_module, "ROWS_PER_CHECK"),
-            (joins, "FEW_KEYS"),
-            (rowsets, "FEW"),
-            (rowsets, "GALLOPS"),
-            (whole_numbers, "DENSE"),
+        for module, limit, value in (
+            (conditions_module, "FEW_POSTINGS", 0),
+            (conditions_module, "CODES_PER_POSTING", 1_000_000),
+            (conditions_module, "ROWS_PER_CHECK", 1_000_000),
+            (joins, "FEW_KEYS", 0),
+            (rowsets, "FEW", 0),
+            (rowsets, "GALLOPS", 0),
+            (stored_column, "ROWS_PER_SORTED", 0),
+            (whole_numbers, "DENSE", 0),
         ):
-            patch.setattr(module, limit, 0 if limit != "ROWS_PER_CHECK" else 1000)
+            patch.setattr(module, limit, value)
         assert found(layouts[seed, kind], "items", where) == by_lists
 
 
@@ -315,7 +318,6 @@ def test_a_look_at_many_values_stops_at_the_deadline() -> None:
     late = Deadline.after(-1.0)
     for test in (
         EachValue(values, lambda _: True, late),
-        Between(values, 0, lambda _: False, lambda _: False, late),
         HashOfValue(values, [[Equals(1)]], lambda make: make(), late),
     ):
         for ask in (test.all, lambda test=test: test.of(np.arange(3, dtype=np.int32))):
