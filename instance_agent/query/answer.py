@@ -13,9 +13,22 @@ from instance_agent.query.deadline import Deadline
 from instance_agent.query.estimate import estimate
 from instance_agent.query.evaluate import evaluate
 from instance_agent.query.grammar import PARSERS, parse_batch
+from instance_agent.query.match import match_
 from instance_agent.query.page import Page
 from instance_agent.query.predict import predict
-from instance_agent.query.queries import Aggregate, Estimate, Evaluate, Predict, Query, Relate, Search, Similarity
+from instance_agent.query.queries import (
+    Aggregate,
+    Estimate,
+    Evaluate,
+    Match,
+    Predict,
+    Query,
+    Recommend,
+    Relate,
+    Search,
+    Similarity,
+)
+from instance_agent.query.recommend import recommend
 from instance_agent.query.refusals import unsupported
 from instance_agent.query.relate import relate
 from instance_agent.query.scope import Scope
@@ -33,6 +46,8 @@ EXECUTORS: Final[Mapping[type[Query], Executor]] = MappingProxyType(
     {
         Search: search,
         Predict: predict,
+        Match: match_,
+        Recommend: recommend,
         Relate: relate,
         Similarity: similar,
         Estimate: estimate,
