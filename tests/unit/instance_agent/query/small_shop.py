@@ -6,6 +6,7 @@ and an empty table.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -156,6 +157,48 @@ def linked_by(table: str, path: str) -> str | None:
 def small_shop() -> ReadView:
     """The shop in memory, all rows together."""
     return make_view(TABLES)
+
+
+def larger_shop() -> ReadView:
+    """More of everything, for what is done in another way above some size: most values are there a few times."""
+    some = random.Random(7)  # noqa: S311 - the same rows every time
+    words = [f"word{number}" for number in range(900)] + ["rye", "bread", "apple"] * 100
+
+    def text(count: int) -> JsonValue:
+        return " ".join(some.choices(words, k=count))
+
+    def maybe(value: JsonValue) -> JsonValue:
+        return value if some.random() < 0.9 else None
+
+    products: list[JsonValue] = [
+        {
+            "id": number,
+            "name": maybe(text(4)),
+            "price": maybe(some.choice([1, 2.5, number / 7])),
+            "views": number % 50,
+            "organic": some.random() < 0.5,
+            "tags": some.sample(words, 3),
+            "sizes": maybe([number % 10, 2]),
+            "extra": {"a": [number % 20]},
+            "maker": f"m{number % 5}",
+        }
+        for number in range(300)
+    ]
+    visits: list[JsonValue] = [
+        {
+            "user": some.choice(["ann", "bob", "cid", "zoe"]),
+            "product": some.randrange(320),
+            "bought": some.choices(range(320), k=3),
+            "purchase": maybe(some.random() < 0.2),
+            "spent": maybe(some.choice([0.5, 2, number / 3])),
+            "day": f"2026-01-{1 + number % 28:02}",
+            "note": maybe(text(6)),
+        }
+        for number in range(400)
+    ]
+    return make_view(
+        {**TABLES, **{"products": (TABLES["products"][0], products), "visits": (TABLES["visits"][0], visits)}}
+    )
 
 
 def stored_shop(data_dir: Path) -> Database:
