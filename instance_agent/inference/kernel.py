@@ -18,7 +18,7 @@ from instance_agent.inference import likeness
 from instance_agent.inference.problem import Numbers
 from instance_agent.inference.sample import Codes, Floats, Listed, Numeric, Part, Places, Sample, spread
 
-ANCHORS = 512
+ANCHORS = 768
 """Rows the regression is fitted on."""
 
 RELEVANCE_ROWS = 192

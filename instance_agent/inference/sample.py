@@ -106,14 +106,14 @@ class Sample:
 
 
 def spread(count: int, most: int) -> Places:
-    """At most `most` of `count` places, increasing: all, or one of each stretch of equal length."""
-    step = -(-count // most)
-    if step <= 1:
+    """`most` of `count` places, increasing: all of fewer, else one of each stretch of equal length."""
+    if count <= most:
         return np.arange(count)
-    stretches = np.arange(count // step, dtype=np.uint64)
+    stretches = np.arange(most + 1, dtype=np.uint64)
+    starts = (stretches * np.uint64(count)) // np.uint64(most)
     # Multiplicative hashing (Knuth 6.4): the high bits of a product with the golden ratio look random.
-    jitter = (stretches * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(33)) % np.uint64(step)
-    return (stretches * np.uint64(step) + jitter).astype(np.int64)
+    jitter = (stretches[:-1] * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(33)) % np.diff(starts)
+    return (starts[:-1] + jitter).astype(np.int64)
 
 
 def sample_of(problem: Problem, columns: Sequence[Column]) -> Sample:
