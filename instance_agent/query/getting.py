@@ -10,9 +10,9 @@ from instance_agent.query.filters import population
 from instance_agent.query.hits import WHOLE_ROW, CandidateHits, Shown, candidate_hits
 from instance_agent.query.ordering import Ordering
 from instance_agent.query.page import Page
-from instance_agent.query.paths import FEATURE, path_column
+from instance_agent.query.paths import FEATURE, PathColumn, path_column
 from instance_agent.query.queries import Search
-from instance_agent.query.rowsets import RowSet, as_mask
+from instance_agent.query.rowsets import RowSet, as_mask, size_of
 from instance_agent.query.scope import FieldName, Scope
 from instance_agent.query.scores import Own, OwnScore, SortKey
 from instance_agent.query.targets import Candidates, OneValue, Target, first_appearances, make_target
@@ -62,6 +62,18 @@ def _target(scope: Scope, table: TableView, rows: RowSet, field: FieldName) -> T
     whole = column.column.splits and column.schema.link is None and field.path[-1] != FEATURE
     if not whole or any(hop.link.splits for hop in column.hops):
         return make_target(scope, table, rows, field)
+    key = ("whole values", field.path)
+    everyone = size_of(rows) == table.live_count
+    found = table.derived.get(key) if everyone else None
+    if isinstance(found, OneValue) and found.column is column:
+        return found
+    made = _of_whole_values(table, rows, field, column)
+    if everyone:
+        table.derived[key] = made
+    return made
+
+
+def _of_whole_values(table: TableView, rows: RowSet, field: FieldName, column: PathColumn) -> OneValue:
     codes = column.codes
     mask = as_mask(rows, table.row_count)
     count = len(column.column.values)

@@ -16,12 +16,12 @@ from instance_agent.query.hits.spans import segments_of, spans_of
 from instance_agent.query.propositions import All, FieldTest, Has
 from instance_agent.query.scope import FieldName, Scope, last_column
 from instance_agent.query.scores import HighlightOptions, Projection, Score
-from instance_agent.query.scoring import likenesses
 from instance_agent.query.scoring.about import texts_in
 from instance_agent.query.scoring.candidates import CandidateHits
 from instance_agent.query.scoring.cells import cells_at
 from instance_agent.query.scoring.explanation import explain
 from instance_agent.query.scoring.rows import RowHits
+from instance_agent.query.similarity import likeness
 from instance_agent.query.targets import below
 from instance_agent.query.value_tests import tokens_of
 from instance_agent.schema.types import JsonValue
@@ -96,15 +96,14 @@ def _found(scope: Scope, searched: Sequence[Searched], rows: NDArray[np.integer]
         column = last_column(scope, field.table, name)
         wanted = {token: True for test in field.tests for token in _tokens(test, scope, field)}
         cells = cells_at(scope, field.table, field.path, name)(rows.tolist())
+        lifts = likeness(scope, field.table, rows.astype(np.uint32), All(field.tests)).tolist()
         for at, cell in enumerate(cells):
             scope.deadline.check()
             if not isinstance(cell, str):
                 continue
             spans = spans_of(cell, segments_of(cell, column.analyze), wanted)
             if spans:
-                compared = likenesses.Compared(field.table, rows.astype(np.uint32), All(field.tests))
-                lift = why.value_of(likenesses.explained_in(scope, compared, at))
-                found[at].append(entry(lift, ".".join(field.path), marked(cell, spans, options)))
+                found[at].append(entry(lifts[at], ".".join(field.path), marked(cell, spans, options)))
     return found
 
 

@@ -20,7 +20,7 @@ from instance_agent.query.scoring.arithmetic import Scores
 from instance_agent.query.scoring.candidates import CandidateHits
 from instance_agent.query.scoring.fields import Hits
 from instance_agent.query.scoring.rows import RowHits
-from instance_agent.query.scoring.statistics import Groups
+from instance_agent.query.scoring.statistics import Groups, sums
 
 Evaluate = Callable[[Hits, Score], Scores]
 
@@ -55,7 +55,7 @@ def impacts(hits: Hits, score: Impact, evaluate: Evaluate) -> Scores:
     if base is None:
         every = evaluate(_rows(candidates_of(hits, "$impact", score.place), as_list(hits.population)), score.value)
         known = every[~np.isnan(every)]
-        base = float(known.sum() / len(known)) if len(known) else 0.0
+        base = float(sums(np.zeros(len(known), np.int64), known, 1)[0]) / max(len(known), 1)
     return groups.total - groups.samples * base
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from instance_agent.query.propositions import EVERYTHING
@@ -50,7 +52,22 @@ def evaluated_at(hits: Hits, score: Score, places: Places) -> Scores:
     known = ("score", identity_of(score)) in hits.kept
     if isinstance(hits, CandidateHits) or known or compares_hits(score):
         return evaluated(hits, score)[places]
-    return evaluated(hits.only(places), score)
+    return evaluated(_some(hits, places), score)
+
+
+def _some(hits: RowHits, places: Places) -> RowHits:
+    """Some of the rows; the same ones again where they were asked for last."""
+    known = hits.kept.get("some")
+    if isinstance(known, _Some) and np.array_equal(known.places, places):
+        return known.hits
+    made = hits.kept["some"] = _Some(places, hits.only(places))
+    return made.hits
+
+
+@dataclass(frozen=True)
+class _Some:
+    places: Places
+    hits: RowHits
 
 
 def compares_hits(score: Score) -> bool:

@@ -22,11 +22,23 @@ from instance_agent.query.scoring.candidates import CandidateHits
 from instance_agent.query.scoring.cells import cells_at
 from instance_agent.query.scoring.ranks import ranks_of, sortable
 from instance_agent.query.scoring.rows import RowHits
+from instance_agent.query.targets import OneValue
 from instance_agent.schema.types import ColumnType, JsonValue
 
 Hits = RowHits | CandidateHits
 Places = NDArray[np.int64]
 INDEX = ("$index",)
+SORTED_TYPES = frozenset(
+    {
+        ColumnType.BOOLEAN,
+        ColumnType.INT,
+        ColumnType.LONG,
+        ColumnType.DECIMAL,
+        ColumnType.STRING,
+        ColumnType.TEXT,
+    }
+)
+"""Types whose whole values have an order."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,7 @@ class OwnValue:
     def _ranks(self) -> NDArray[np.float64]:
         target = self.hits.target
         column = target.column.column if target.linked is None else target.linked.table.column(target.linked.key)
-        if column.schema.type.element is not ColumnType.JSON and not column.splits:
+        if isinstance(target, OneValue) and column.schema.type in SORTED_TYPES:
             return ranks_of(column, target.candidates.codes.astype(np.int32)).astype(np.float64)
         values = target.candidates[:]
         try:

@@ -11,7 +11,7 @@ from instance_agent.engine.tables import TableView
 from instance_agent.inference import why
 from instance_agent.query.propositions import All, Equals, FieldTest, Proposition
 from instance_agent.query.refusals import invalid
-from instance_agent.query.scope import FieldName, Scope
+from instance_agent.query.scope import FieldName
 from instance_agent.query.scores import Likeness
 from instance_agent.query.scoring.about import texts_in, with_paths
 from instance_agent.query.scoring.arithmetic import Scores
@@ -44,12 +44,9 @@ def likeness_to_where(hits: Hits, *, sameness: bool) -> Scores:
 
 def explained(hits: Hits, compared: Compared | None, place: int) -> why.Node:
     """The product that one hit's likeness is."""
-    return why.Product(()) if compared is None else explained_in(hits.scope, compared, place)
-
-
-def explained_in(scope: Scope, compared: Compared, place: int) -> why.Node:
-    """The same where hits are rows that are known."""
-    return explain_likeness(scope, compared.table, int(compared.rows[place]), compared.near)
+    if compared is None:
+        return why.Product(())
+    return explain_likeness(hits.scope, compared.table, int(compared.rows[place]), compared.near)
 
 
 def compared_with(hits: Hits, score: Likeness) -> Compared:
