@@ -7,6 +7,9 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from instance_agent.schema.types import JsonValue
 
 LAST_CODE_POINT = 0x10FFFF
@@ -32,6 +35,17 @@ class Bounds:
     def holds(self, value: JsonValue) -> bool:
         """Is a value of the bounds' kind inside?"""
         return not self.is_below(value) and not self.is_above(value)
+
+    def hold(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of these numbers are inside numbers' bounds; NaN is not."""
+        inside = ~np.isnan(numbers)
+        if self.low is not None:
+            low = as_double(self.low)
+            inside &= numbers >= low if self.low_included else numbers > low
+        if self.high is not None:
+            high = as_double(self.high)
+            inside &= numbers <= high if self.high_included else numbers < high
+        return inside
 
     def is_below(self, value: JsonValue) -> bool:
         """Does it come before all values inside?"""
@@ -75,6 +89,14 @@ def prefix_bounds(prefix: str) -> Bounds:
     if not kept:
         return Bounds(prefix)
     return Bounds(prefix, kept[:-1] + chr(ord(kept[-1]) + 1), high_included=False)
+
+
+def as_double(end: End) -> float:
+    """A bound as it compares with doubles, and with 32-bit integers: whatever is lost is far from any of those."""
+    try:
+        return float(end)
+    except OverflowError:
+        return math.inf if not isinstance(end, str) and end > 0 else -math.inf
 
 
 def _tighter(one: Limit, other: Limit, *, largest: bool) -> Limit:

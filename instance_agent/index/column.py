@@ -224,6 +224,10 @@ class ColumnView:
         """The rows that have the feature, increasing; empty when no row has it."""
         return joined([part.rows_with(feature) for part in self._parts], np.uint32)
 
+    def most_rows_with(self, feature: FeatureValue) -> int:
+        """At least as many rows as have the feature; found without reading which."""
+        return sum(part.most_rows_with(feature) for part in self._parts)
+
     def rows_within(self, bounds: Bounds) -> Rows | Mask:
         """The rows whose whole value is inside, of a column of numbers or strings: increasing, or as a mask."""
         return rows_within(self._parts, bounds)

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.index.bounds import Bounds, End
+from instance_agent.index.bounds import Bounds, End, as_double
 from instance_agent.index.canonical import canonical_text
 from instance_agent.index.numbering import Numbering
 from instance_agent.index.ragged import Mask, Unsigned
@@ -239,7 +239,7 @@ class JsonTexts(SortedDictionary):
 
 def _count_before(values: NDArray[Any], end: End, itself: bool) -> int:
     """How many of the numbers come before one; itself: that number included."""
-    return int(np.searchsorted(values, float(end), side="right" if itself else "left"))
+    return int(np.searchsorted(values, as_double(end), side="right" if itself else "left"))
 
 
 def numbers_of(values: NDArray[Any]) -> tuple[Numbers, Places]:

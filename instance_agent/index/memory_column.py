@@ -121,19 +121,34 @@ class MemoryColumn:
         """The rows whose whole value it is, increasing, also on Text and arrays; empty for none and for null."""
         return self._whole.rows_equal(value)
 
+    def most_rows_with(self, feature: FeatureValue) -> int:
+        """How many rows have the feature."""
+        return len(self.rows_with(feature))
+
     def rows_within(self, bounds: Bounds) -> NDArray[np.bool_]:
         """Which rows have a whole value inside, of a column of numbers or strings."""
-        return self._within(bounds, self._whole.codes)
-
-    def are_within(self, rows: NDArray[np.uint32], bounds: Bounds) -> NDArray[np.bool_]:
-        """Which of these rows have."""
-        return self._within(bounds, self._whole.codes[rows])
-
-    def _within(self, bounds: Bounds, codes: NDArray[np.int32]) -> NDArray[np.bool_]:
+        numbers = self._exact_numbers
+        if numbers is not None:
+            return bounds.hold(numbers)
         values = self._whole.values
         inside = np.zeros(len(values) + 1, np.bool_)  # the code -1 finds the False at the end
         inside[:-1] = np.fromiter(map(bounds.holds, values), np.bool_, len(values))
-        return inside.take(codes)
+        return inside.take(self._whole.codes)
+
+    def are_within(self, rows: NDArray[np.uint32], bounds: Bounds) -> NDArray[np.bool_]:
+        """Which of these rows have."""
+        numbers = self._exact_numbers
+        if numbers is not None:
+            return bounds.hold(numbers[rows])
+        values, codes = self._whole.values, self._whole.codes[rows]
+        distinct, places = np.unique(codes, return_inverse=True)
+        inside = [code >= 0 and bounds.holds(values[code]) for code in distinct.tolist()]
+        return np.array(inside, np.bool_)[places]
+
+    @property
+    def _exact_numbers(self) -> NDArray[np.float64] | None:
+        """The numbers, where none of them is rounded."""
+        return None if self.schema.type is ColumnType.LONG else self._whole.numbers
 
     def rows_repeating(self, feature: FeatureValue, times: int) -> NDArray[np.uint32]:
         """The rows that have the feature at least so many times, from 2 on, increasing. Splits their values again."""

@@ -54,6 +54,7 @@ class PartColumn(Protocol):
     def find_feature(self, feature: FeatureValue) -> int: ...
     def rows_equal(self, value: Value) -> Rows: ...
     def rows_with(self, feature: FeatureValue) -> Rows: ...
+    def most_rows_with(self, feature: FeatureValue) -> int: ...
     def rows_repeating(self, feature: FeatureValue, times: int) -> Rows: ...
     def rows_within(self, bounds: Bounds) -> Rows | Mask: ...
     def are_within(self, rows: Rows, bounds: Bounds) -> Mask: ...
@@ -69,6 +70,7 @@ class StoredPart:
         self.find_feature = column.find_feature
         self.rows_equal = column.rows_equal
         self.rows_with = column.rows_with
+        self.most_rows_with = column.most_rows_with
         self.rows_repeating = column.rows_repeating
         self.rows_within = column.rows_within
         self.are_within = column.are_within
@@ -141,6 +143,9 @@ class ConstantPart:
     def rows_with(self, feature: FeatureValue) -> Rows:
         return self._all_if(len(self._one.rows_with(feature)) > 0)
 
+    def most_rows_with(self, feature: FeatureValue) -> int:
+        return len(self.rows_with(feature))
+
     def rows_repeating(self, feature: FeatureValue, times: int) -> Rows:
         return self._all_if(len(self._one.rows_repeating(feature, times)) > 0)
 
@@ -188,6 +193,10 @@ class PlacedPart:
         """The table's rows that have the feature, increasing."""
         patched = None if self.patch is None else self.patch.column.rows_with(feature)
         return self._overlaid(self.column.rows_with(feature), patched)
+
+    def most_rows_with(self, feature: FeatureValue) -> int:
+        """At least as many rows as have the feature."""
+        return self.column.most_rows_with(feature) + (0 if self.patch is None else len(self.patch.rows))
 
     def rows_repeating(self, feature: FeatureValue, times: int) -> Rows:
         """The table's rows that have the feature at least so many times, from 2 to 255, increasing."""

@@ -180,6 +180,13 @@ class StoredColumn:
         place = self.features.find(feature)
         return self._lists.listed(place) if place >= 0 else np.empty(0, np.uint32)
 
+    def most_rows_with(self, feature: JsonValue) -> int:
+        """How many rows have the feature; found without reading which."""
+        place = self.find_feature(feature)
+        if place < 0 or not self._has("rows"):
+            return len(self.rows_with(feature))
+        return self._lists.count_between(place, place + 1)
+
     def rows_within(self, bounds: Bounds) -> Rows | Mask:
         """The rows whose whole value is inside, of a column of numbers or strings: increasing, or as a mask."""
         start, end = self.values.places_within(bounds)
@@ -192,7 +199,10 @@ class StoredColumn:
             return np.full(self.row_count, start < codes[0] <= end)
         if self.features is None and self._lists.count_between(start, end) * ROWS_PER_SORTED < self.row_count:
             return np.sort(self._lists.listed_between(start, end))
-        return (codes > start) & (codes <= end)
+        inside = codes > start
+        if end < len(self.values):
+            inside &= codes <= end
+        return inside
 
     def are_within(self, rows: Rows, bounds: Bounds) -> Mask:
         """Which of these rows have a value inside."""

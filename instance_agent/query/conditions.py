@@ -19,7 +19,8 @@ from instance_agent.index.column import ColumnView
 from instance_agent.index.ragged import gathered
 from instance_agent.query.codes import CodeTest
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.rowsets import Mask, Rows, RowSet, as_list, both, contained, either, size_of, without
+from instance_agent.query.rowsets import Mask, Rows, RowSet, as_list, both, contained, either, without
+from instance_agent.schema.types import JsonValue
 
 FEW_POSTINGS = 4
 """So few posting lists are always read instead of looking at every row."""
@@ -30,9 +31,7 @@ CODES_PER_POSTED_ROW = 4
 CODES_PER_ENTRY = 4
 """Looking at one of a row's several features costs about as much as looking at the codes of so many rows."""
 ROWS_PER_CHECK = 8
-"""Rows that are left are asked one by one where they are fewer than one in so many of the table's."""
-LISTS_HELD = 4
-"""Posting lists wait to be intersected, shortest first, until they hold so many times the table's rows."""
+"""Rows that are left are asked one by one where a part that must be looked for holds for so many times as many."""
 
 
 class Effort(IntEnum):
@@ -71,6 +70,42 @@ class Found(Condition):
 
     def among(self, rows: Rows) -> Mask:
         return contained(self._find(), rows)
+
+    @property
+    def most_rows(self) -> int:
+        """At least as many as there are, where that is known without finding them; else 0."""
+        return 0
+
+
+class Having(Found):
+    """Rows whose whole value, of a column where it is the one feature, is this."""
+
+    def __init__(self, column: ColumnView, value: JsonValue) -> None:
+        super().__init__(lambda: column.rows_equal(value))
+        self._column = column
+        self._value = value
+
+    def among(self, rows: Rows) -> Mask:
+        if isinstance(self._value, bool) or not isinstance(self._value, int | float | str):
+            return super().among(rows)
+        return self._column.are_within(rows, Bounds(self._value, self._value))
+
+    @property
+    def most_rows(self) -> int:
+        return self._column.most_rows_with(self._value)
+
+
+class Tagged(Found):
+    """Rows with a feature of a column where values have several."""
+
+    def __init__(self, column: ColumnView, feature: JsonValue) -> None:
+        super().__init__(lambda: column.rows_with(feature))
+        self._column = column
+        self._feature = feature
+
+    @property
+    def most_rows(self) -> int:
+        return self._column.most_rows_with(self._feature)
 
 
 class Flagged(Condition):
@@ -175,18 +210,25 @@ class AllOf(Condition):
     def rows(self) -> RowSet:
         everything = self._everything()
         size = len(everything)
-        listed = [part for part in self._parts if part.effort is Effort.POSTINGS]
-        found = self._intersection(listed, size)
-        for part in self._parts[len(listed) :]:
+        found: RowSet | None = None
+        for part, most in self._in_order(size):
             self._deadline.check()
             if found is None:
                 found = part.rows()
-            elif found.dtype != np.bool_ and found.size * ROWS_PER_CHECK < size:
+            elif found.dtype != np.bool_ and found.size * ROWS_PER_CHECK < most:
                 candidates = as_list(found)
                 found = candidates[part.among(candidates)]
             else:
                 found = both(found, part.rows())
         return everything if found is None else found
+
+    def _in_order(self, size: int) -> list[tuple[Condition, int]]:
+        """The parts as they are best asked, each with the most rows that it may have to be looked for in."""
+        listed = [part for part in self._parts if part.effort is Effort.POSTINGS]
+        others = self._parts[len(listed) :]
+        sizes = [part.most_rows if isinstance(part, Found) and len(self._parts) > 1 else 0 for part in listed]
+        order = sorted(range(len(listed)), key=sizes.__getitem__)
+        return [(listed[at], sizes[at]) for at in order] + [(part, size) for part in others]
 
     def among(self, rows: Rows) -> Mask:
         left = np.arange(len(rows))
@@ -196,19 +238,6 @@ class AllOf(Condition):
         holds = np.zeros(len(rows), np.bool_)
         holds[left] = True
         return holds
-
-    def _intersection(self, parts: Sequence[Condition], size: int) -> RowSet | None:
-        """Of parts with posting lists, the shortest lists first; None when there is no part."""
-        waiting: list[RowSet] = []
-        held = 0
-        for part in parts:
-            self._deadline.check()
-            waiting.append(part.rows())
-            held += len(waiting[-1])
-            if held > size * LISTS_HELD:
-                waiting = [_smallest_first(waiting)]
-                held = len(waiting[0])
-        return _smallest_first(waiting) if waiting else None
 
 
 def _with_bounds_merged(parts: Sequence[Condition]) -> list[Condition]:
@@ -221,13 +250,6 @@ def _with_bounds_merged(parts: Sequence[Condition]) -> list[Condition]:
             part = Within(part.column, known.bounds.both(part.bounds))  # noqa: PLW2901 - the two of them
         merged[name] = part
     return list(merged.values())
-
-
-def _smallest_first(sets: Sequence[RowSet]) -> RowSet:
-    first, *others = sorted(sets, key=size_of)
-    for rows in others:
-        first = both(first, rows)
-    return first
 
 
 class AnyOf(Condition):

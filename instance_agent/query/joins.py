@@ -14,8 +14,11 @@ from instance_agent.index.column import ColumnView
 from instance_agent.query.codes import Codes, CodeTest, Marked
 from instance_agent.query.conditions import Condition, Effort, Found, Passing
 from instance_agent.query.paths import FEW_KEYS, Hop, hop_of
-from instance_agent.query.rowsets import Mask, Rows, RowSet, either
+from instance_agent.query.rowsets import NO_ROWS, Mask, Rows, RowSet, contained, either
 from instance_agent.query.scope import FieldName, Scope
+
+FEW_ROWS = 32
+"""The links of so few rows are followed one by one."""
 
 
 class Linking(Condition):
@@ -39,6 +42,9 @@ class Linking(Condition):
         return self._by_link.rows()
 
     def among(self, rows: Rows) -> Mask:
+        if len(rows) <= FEW_ROWS:
+            leading = Passing(self._link, lambda: _Followed(self._link, self._key, self._linked), by_feature=True)
+            return leading.among(rows)
         return self._by_link.among(rows)
 
     @cached_property
@@ -63,6 +69,25 @@ class Linking(Condition):
         wanted = np.zeros(len(self._key.values) + 1, np.bool_)  # the code -1 finds the False at the end
         wanted[keys] = True
         return Marked(wanted[self._keys_of_links()])
+
+
+class _Followed(CodeTest):
+    """Does a link lead to a row that the condition holds for? Found link by link."""
+
+    def __init__(self, link: ColumnView, key: ColumnView, linked: Condition) -> None:
+        self.count = len(link.features)
+        self._link = link
+        self._key = key
+        self._linked = linked
+
+    def all(self) -> Mask:
+        return self.of(np.arange(self.count, dtype=np.int32))
+
+    def of(self, codes: Codes) -> Mask:
+        found = [self._key.rows_equal(self._link.features[code]) for code in codes.tolist()]
+        rows = np.unique(np.concatenate(found)) if found else NO_ROWS
+        holding = rows[self._linked.among(rows)]
+        return np.array([bool(contained(holding, keyed).any()) for keyed in found], np.bool_)
 
 
 @dataclass(frozen=True)

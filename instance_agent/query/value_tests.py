@@ -15,7 +15,7 @@ from instance_agent.index.bounds import Bounds, prefix_bounds
 from instance_agent.index.column import ColumnView
 from instance_agent.query import literals
 from instance_agent.query.codes import CodeTest, EachValue, Marked
-from instance_agent.query.conditions import Condition, Flagged, Found, Passing, Within
+from instance_agent.query.conditions import Condition, Flagged, Found, Having, Passing, Tagged, Within
 from instance_agent.query.deadline import Deadline
 from instance_agent.query.propositions import (
     Compare,
@@ -108,8 +108,8 @@ def _equal(column: ColumnView, test: Equals | Is | JsonIs | Has | Match | Numeri
             feature = literals.element(column_type, value, field)
             if isinstance(test, Numeric) and not column_type.element.is_numeric:
                 raise invalid(f"$numeric needs a field of numbers, and '{field.text}' is {_typed(column)}", field.place)
-            return Found(lambda: column.rows_with(feature))
-    return Found(lambda: column.rows_equal(whole))
+            return Tagged(column, feature) if column.splits else Having(column, feature)
+    return Found(lambda: column.rows_equal(whole)) if column.splits else Having(column, whole)
 
 
 def _with_all(column: ColumnView, tokens: list[str]) -> RowSet:

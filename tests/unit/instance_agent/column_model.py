@@ -190,6 +190,7 @@ def check_stored(column: StoredColumn, schema: ColumnSchema, cells: Cells) -> No
         found = column.rows_with(feature)
         assert found.dtype == np.uint32
         assert found.tolist() == rows
+        assert column.most_rows_with(feature) == len(rows)
         for times in (2, 3, 255):
             rows = [row for row, has in enumerate(own) if sum(same(one, feature) for one in has) >= times]
             assert column.rows_repeating(feature, times).tolist() == rows

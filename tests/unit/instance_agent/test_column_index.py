@@ -66,6 +66,7 @@ def check(column: ColumnView, type_name: str, cells: list[JsonValue]) -> None:
             if cell is not None and any(same(feature, one) for one in features_of(type_name, cell))
         ]
         assert column.rows_with(feature).tolist() == rows != []
+        assert column.most_rows_with(feature) >= len(rows)
         for times in (2, 3):
             often = [
                 row for row in rows if sum(same(feature, one) for one in features_of(type_name, cells[row])) >= times

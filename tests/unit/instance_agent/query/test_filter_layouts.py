@@ -205,8 +205,9 @@ def test_looking_at_every_row_finds_what_posting_lists_find(
         for module, limit, value in (
             (conditions_module, "FEW_POSTINGS", 0),
             (conditions_module, "CODES_PER_POSTING", 1_000_000),
-            (conditions_module, "ROWS_PER_CHECK", 1_000_000),
+            (conditions_module, "ROWS_PER_CHECK", 0),
             (joins, "FEW_KEYS", 0),
+            (joins, "FEW_ROWS", 0),
             (rowsets, "FEW", 0),
             (rowsets, "GALLOPS", 0),
             (stored_column, "ROWS_PER_SORTED", 0),
