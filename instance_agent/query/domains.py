@@ -42,11 +42,9 @@ class Domain:
     counts: NDArray[np.int64]  # how many rows of the table have each
 
     @cached_property
-    def places(self) -> NDArray[np.int64]:
-        """Per code of the column its place in `codes`, -1 for one that no row has and for the code -1."""
-        places = np.full(self.column.feature_count + 1, -1, np.int64)
-        places[self.codes] = np.arange(len(self.codes))
-        return places
+    def places(self) -> NDArray[np.int32]:
+        """As `places_of` gives them."""
+        return places_of(self.codes, self.column.feature_count)
 
     @cached_property
     def levels(self) -> Levels:
@@ -54,16 +52,64 @@ class Domain:
         return Levels.of(self.counts)
 
 
+def places_of(codes: NDArray[np.int64], size: int) -> NDArray[np.int32]:
+    """Per code below `size` its place in `codes`; the length of `codes` for one that isn't there, and for the code -1.
+
+    codes: each once, but for -1.
+    """
+    places = np.full(size + 1, len(codes), np.int32)
+    known = np.flatnonzero(codes >= 0)
+    places[codes[known]] = known
+    return places
+
+
 def domain_of(scope: Scope, table: TableView, column: PathColumn) -> Domain:
-    """The features that the table's rows have at a path of it; kept with the table's view."""
+    """The features that the table's rows have at a path of it; kept with the table's view.
+
+    While rows are only added to the table, those of the rows before stay as they are.
+    """
     key = ("domain", column.path)
     found = table.derived.get(key)
     if isinstance(found, Domain) and found.column is column:
         return found
     scope.deadline.check()
-    codes = column.feature_codes if column.splits else column.codes
-    count = column.feature_count
-    order = first_appearances(codes, count)
-    counts = np.bincount(codes if column.splits else codes[codes >= 0], minlength=count)
-    made = table.derived[key] = Domain(column, order, counts[order])
+    if column.hops or _is_patched(table, column.path):
+        made = Domain(column, *_counted(column, NOTHING))
+    else:
+        known = table.growing.get(key)
+        known = known if isinstance(known, _OfFirstRows) else NOTHING
+        made = Domain(column, *_counted(column, known if known.row_count <= column.row_count else NOTHING))
+        if known.row_count < column.row_count:
+            table.growing[key] = _OfFirstRows(column.row_count, made.codes, made.counts)
+    table.derived[key] = made
     return made
+
+
+@dataclass(frozen=True)
+class _OfFirstRows:
+    """What a domain was when its table had fewer rows."""
+
+    row_count: int
+    codes: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+NOTHING = _OfFirstRows(0, np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+def _is_patched(table: TableView, name: str) -> bool:
+    """Values put in place of others are numbered behind those of the rows: other numbers, when these become more."""
+    return any(name in part.overlay.patches for part in table.state.parts)
+
+
+def _counted(column: PathColumn, before: _OfFirstRows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The codes that rows have, in order of first appearance, and how many have each."""
+    first, size = before.row_count, column.feature_count
+    codes = column.feature_codes[column.offsets[first] :] if column.splits else column.codes[first:]
+    counts = np.bincount(codes if column.splits else codes[codes >= 0], minlength=size)
+    order = first_appearances(codes, size)
+    if first:
+        is_new = places_of(before.codes, size)[order] == len(before.codes)
+        order = np.concatenate((before.codes, order[is_new]))
+        counts[before.codes] += before.counts
+    return order, counts[order]

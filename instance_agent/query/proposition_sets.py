@@ -205,7 +205,7 @@ class _Field:
 
     def finished(self) -> ColumnFeatures:
         codes = np.empty(0, np.int64) if self.domain is None else self.domain.codes
-        named = [code for code in self.codes if self.domain is None or self.domain.places[code] < 0]
+        named = [code for code in self.codes if self.domain is None or self.domain.places[code] == len(codes)]
         if named or self.unknown:
             codes = np.concatenate((codes, np.array(named, np.int64), np.full(len(self.unknown), -1, np.int64)))
         return ColumnFeatures(self.column, codes, tuple(self.unknown.values()), self.domain, self.given)

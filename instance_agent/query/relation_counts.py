@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
 from instance_agent.index.ragged import gathered
-from instance_agent.query.domains import Levels
+from instance_agent.query.domains import Levels, places_of
 from instance_agent.query.filters import everything, rows_satisfying
 from instance_agent.query.proposition_sets import ColumnFeatures, Condition, Given, Member
 from instance_agent.query.refusals import invalid
@@ -22,6 +22,9 @@ Counts = NDArray[np.int64]
 
 FEW = 16
 """Features that are counted one by one; more of a field are all counted together, which costs its dictionary."""
+
+FEW_ROWS = 8
+"""The features of a population's rows are looked at where the table has so many times as many rows."""
 
 MOST_BYTES_HELD = 256 * 2**20
 """Of the rows of conditions, while one query is answered."""
@@ -130,7 +133,7 @@ class CountedFeatures:
             if found is None:
                 found = self._known_rows[code] = self._population.inside(self._column.rows_with(code))
             return found
-        if self._column.hops:
+        if self._column.hops or self._population.size * FEW_ROWS < self._column.row_count:
             owners, starts = self._postings
             return owners[starts[code] : starts[code + 1]]
         return self._population.inside(self._column.rows_with(code))
@@ -152,10 +155,20 @@ class CountedFeatures:
         if self._one_by_one:
             known = (np.count_nonzero(codes == code) if code >= 0 else 0 for code in wanted.tolist())
             return np.fromiter(known, np.int64, len(wanted))
+        if len(codes) < self._column.feature_count:
+            return np.bincount(self._places[codes], minlength=len(wanted) + 1)[:-1]
         if not self._column.splits:
             codes = codes[codes >= 0]
         counts = np.bincount(codes, minlength=self._column.feature_count + 1)
         return counts[wanted]  # the code -1 finds the 0 at the end
+
+    @cached_property
+    def _places(self) -> NDArray[np.int32]:
+        """Per code its place in the member, as `places_of` gives them."""
+        domain = self._member.domain
+        if domain is not None and len(domain.codes) == len(self._member):
+            return domain.places
+        return places_of(self._member.codes, self._column.feature_count)
 
     @cached_property
     def _postings(self) -> tuple[Rows, Counts]:

@@ -92,9 +92,26 @@ def test_whole_numbers_are_exact_however_large(values: list[int]) -> None:
     assert found.variance == pytest.approx(variance, rel=1e-12 if exact else 1e-6, abs=0 if exact else 1e25)
 
 
-def test_equal_numbers_have_no_variance() -> None:
-    for value in (0.1, 1e16 + 2, -7.3e-12):
-        assert RealSamples(np.full(2_001, value)).variance == pytest.approx(0, abs=(value * 1e-16) ** 2)
+def test_equal_numbers_have_no_variance_though_their_mean_is_rounded() -> None:
+    for value, count in ((1.651592972722763, 862), (1.7431466604224979, 2_958), (1.6471561653193025, 693)):
+        equal = RealSamples(np.full(count, value))
+        assert equal.mean != value
+        assert equal.variance == pytest.approx(0, abs=1e-36)
+
+
+def test_numbers_of_one_size_are_added_up_exactly() -> None:
+    """Positive ones, and negative ones that take nearly everything away again."""
+    random = np.random.default_rng(3)
+    positive = random.uniform(1, 2, 20_000)
+    values = np.concatenate([positive, -np.nextafter(random.permutation(positive), 0)])
+    assert 0 < exact_sum(values) == math.fsum(values.tolist()) < 1e-10
+
+
+def test_whole_numbers_whose_squares_are_beyond_64_bits() -> None:
+    values = np.array([2**39, -(2**39), 2**39 - 6, 2**33], np.int64)
+    mean = Fraction(sum(values.tolist()), 4)
+    variance = sum(((value - mean) ** 2 for value in values.tolist()), Fraction(0)) / 4
+    assert WholeSamples(values).variance == pytest.approx(float(variance), rel=1e-12)
 
 
 def test_squares_beyond_a_double_overflow() -> None:

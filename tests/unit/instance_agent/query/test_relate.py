@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from instance_agent.engine.database import Database
+from instance_agent.engine.maintenance import optimize
 from instance_agent.engine.tables import ReadView
 from instance_agent.errors import AgentError
+from instance_agent.schema.parse import parse_database
 from instance_agent.schema.types import JsonValue, Row
 from tests.unit.instance_agent.query.builders import Columns, hits_of, make_view, shop
 from tests.unit.instance_agent.query.histories import History
@@ -80,12 +85,26 @@ def test_a_conjunction_is_its_conjuncts_unless_it_is_said_to_be_atomic() -> None
         f'{votes} | {{"text": {{"$has": "right"}}}}': [3, 1, 1, 5],
         f'{votes} | {{"label": {{"$has": 1}}}}': [3, 2, 2, 5],
     }
+    where["text"] = "right yeah"
     body: dict[str, JsonValue] = {"from": "comments", "where": {"$atomic": where}, "relate": {"votes": None}}
     (hit,) = hits_of(related(comments(), body))
     assert hit["condition"] == {
-        "$and": [{"$and": [{"text": {"$has": "yeah"}}, {"text": {"$has": "right"}}]}, {"label": {"$has": 1}}]
+        "$and": [{"$and": [{"text": {"$has": "right"}}, {"text": {"$has": "yeah"}}]}, {"label": {"$has": 1}}]
     }
     assert hit["relation"] == {**_relation(hit), "varFs": [1, 3], "stateFs": [2, 0, 2, 1], "n": 5}
+
+
+def test_a_whole_value_is_one_condition() -> None:
+    body: dict[str, JsonValue] = {
+        "from": "products",
+        "where": {"name": {"$is": "Green apple"}, "tags": {"$is": ["fruit", "red"]}, "price": {"$is": 2.5}},
+        "relate": {"organic": True},
+    }
+    assert counts_of(related(shop(), body)) == {
+        '{"organic": {"$has": true}} | {"name": {"$is": "Green apple"}}': [3, 0, 1, 5],
+        '{"organic": {"$has": true}} | {"tags": {"$is": ["fruit", "red"]}}': [3, 1, 1, 5],
+        '{"organic": {"$has": true}} | {"price": {"$has": 2.5}}': [3, 1, 2, 5],
+    }
 
 
 def _relation(hit: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -391,6 +410,9 @@ def test_many_features_are_ordered_as_few_are(monkeypatch: pytest.MonkeyPatch) -
         {"from": "t", "where": {"a": 3}, "relate": ["words", "b"], "limit": 40},
         {"from": "t", "where": {"$exists": "words"}, "relate": {"a": 3}, "limit": 2_000, "orderBy": "info.mi"},
         {"from": {"from": "t", "limit": 900}, "where": {"$exists": "a"}, "relate": "words", "offset": 5},
+        {"from": "t", "where": {"$exists": "words"}, "relate": {"a": 3, "b": 1}, "limit": 200},
+        {"from": "t", "where": {"$exists": "words"}, "relate": {"$and": [{"a": 3}, {"a": 4}]}, "limit": 200},
+        {"from": {"from": "t", "limit": 90}, "where": {"$exists": "words"}, "relate": "b", "limit": 500},
         {"from": "t", "where": {"a": {"$lt": 6}}, "relate": ["words"], "orderBy": {"$asc": "lift"}, "limit": 30},
     ]
     answers = [related(view, body) for body in bodies]
@@ -398,7 +420,58 @@ def test_many_features_are_ordered_as_few_are(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("instance_agent.query.relate.AT_ONCE", 100)
     monkeypatch.setattr("instance_agent.query.relate.GROUPS", ALL)
     monkeypatch.setattr("instance_agent.query.relation_counts.FEW", 0)
+    monkeypatch.setattr("instance_agent.query.relation_counts.FEW_ROWS", 0)
+    monkeypatch.setattr("instance_agent.query.relation_counts.MOST_POPULATIONS", 1)
     assert [related(view, body) for body in bodies] == answers
+
+
+def test_many_features_behind_links_are_counted_right() -> None:
+    words = [f"w{number % 31}" for number in range(60)]
+    items: list[Row] = [
+        {"id": f"i{number}", "name": f"{words[number]} {words[number * 7 % 60]}", "size": number % 19}
+        for number in range(40)
+    ]
+    orders: list[Row] = [
+        {"item": f"i{number * 11 % 43}", "basket": [f"i{number % 41}", f"i{number * 5 % 37}"], "late": number % 3 == 0}
+        for number in range(70)
+    ]
+    link: dict[str, JsonValue] = {"type": "String", "link": "items.id"}
+    view = make_view(
+        {
+            "items": ({"id": {"type": "String"}, "name": {"type": "Text"}, "size": {"type": "Int"}}, items),
+            "orders": ({"item": link, "basket": {**link, "type": "String[]"}, "late": {"type": "Boolean"}}, orders),
+        }
+    )
+    rows = Rows(view.schema, {"items": items, "orders": orders})
+    late: JsonValue = {"from": "orders", "where": {"late": True}}
+    for condition, other in itertools.permutations(["item.name", "basket.name", "item.size", "basket.size"], 2):
+        pair = rows.field("orders", condition), rows.field("orders", other)
+        for source, counted in (("orders", orders), (late, [row for row in orders if row["late"]])):
+            page = related(view, {"from": source, "where": {"$exists": condition}, "relate": other, "limit": ALL})
+            assert same(page["hits"], list[JsonValue](expected(counted, *pair)))
+
+
+def test_features_of_added_rows_come_behind_the_others(tmp_path: Path) -> None:
+    """Whatever was asked before, and although values were replaced."""
+    database = Database.open(tmp_path)
+    text: JsonValue = {"a": {"type": "Text"}, "b": {"type": "Int", "nullable": True}}
+    schema = parse_database({"schema": {"t": {"type": "table", "columns": text}}})
+    database.replace_schema(schema)
+    rows: list[JsonValue] = []
+    body: dict[str, JsonValue] = {"from": "t", "where": {"b": 1}, "relate": ["a", "b"], "limit": ALL}
+    for step in range(14):
+        added: list[JsonValue] = [{"a": f"w{step} w{99 - step} w{step // 2}", "b": step % 3}]
+        database.insert_rows("t", added)
+        rows += added
+        if step in (4, 9):
+            changed: Row = {"a": f"x{step} w2", "b": 7 + step}
+            rows[1] = changed
+            update = {"a": changed["a"], "b": changed["b"]}
+            database.transact(lambda work, update=update: work.update("t", np.array([1], np.uint32), update))  # type: ignore[misc]
+        if step == 6:
+            optimize(database, "t")
+        rebuilt = ReadView.from_rows(schema, {"t": rows})
+        assert json.dumps(related(database.read_view(), body)) == json.dumps(related(rebuilt, body))
 
 
 def test_merges_change_no_answer(tmp_path: Path) -> None:
