@@ -37,20 +37,20 @@ def predict_each(problem: Problem, allowed: NDArray[np.bool_]) -> Distribution:
 
 
 def _blended(problem: Problem, said: stack.Said, weights: Numbers, allowed: NDArray[np.bool_]) -> Distribution:
-    voices = said.voices[:, allowed]
-    scores = weights @ voices
+    scores = (weights @ said.voices)[allowed]
+    base, log_base = said.base[allowed], said.voices[0, allowed]
     doubt = DOUBT / (len(problem.learned) + 2)
-    probabilities = (1 - doubt) * _softmax(scores) + doubt * _softmax(voices[0])
+    probabilities = (1 - doubt) * _softmax(scores) + doubt * (base / base.sum())
     probabilities /= probabilities.sum()
     logs = _told_lifts(said, weights, scores, allowed)
-    naive = voices[0] + logs.sum(axis=0)
+    naive = log_base + logs.sum(axis=0)
     total = float(np.logaddexp.reduce(naive))
     normalizers = (
         Normalizer("exclusiveness", np.full(len(scores), np.exp(-total))),
         Normalizer("calibration", np.exp(np.log(probabilities) - naive + total)),
     )
     evidence = tuple(place for place, matters in zip(said.pieces, said.matters.tolist(), strict=True) if matters)
-    return Distribution(probabilities, np.exp(voices[0]), np.exp(logs), evidence, normalizers)
+    return Distribution(probabilities, base, np.exp(logs), evidence, normalizers)
 
 
 def _told_lifts(said: stack.Said, weights: Numbers, scores: Numbers, allowed: NDArray[np.bool_]) -> Numbers:
@@ -61,8 +61,7 @@ def _told_lifts(said: stack.Said, weights: Numbers, scores: Numbers, allowed: ND
     """
     lifts = said.log_lifts[said.matters][:, allowed]
     own = weights[said.piece_columns[said.matters]][:, None]
-    base = np.exp(said.voices[0, allowed])
-    base /= base.sum()
+    base = said.base[allowed] / said.base[allowed].sum()
     rest = scores - said.voices[0, allowed] - (own * lifts).sum(axis=0)
     together = lifts.sum(axis=0)
     together = together - base @ together

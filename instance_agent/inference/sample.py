@@ -69,7 +69,8 @@ class Listed:
 
     def find(self, code: int) -> int:
         """The number of the feature, -1 when no sample row has it."""
-        place = int(np.searchsorted(self.features, code))
+        # A scalar of another type would have the whole array converted.
+        place = int(self.features.searchsorted(np.int32(code)))
         return place if place < len(self.features) and int(self.features[place]) == code else -1
 
     def rows_of(self, place: int) -> Places:

@@ -49,6 +49,9 @@ FLOOR = 1e-2
 """What the regression expects counts as no less, in logarithms."""
 
 OTHER_VOICES = 5
+"""The regression as it is and in logarithms, the votes of few and of many neighbours, one-dependence estimators."""
+
+ALL_VOICES = np.ones(OTHER_VOICES, dtype=np.bool_)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Said:
     piece_columns: NDArray[np.int64]  # the voice of the column of each
     log_lifts: Numbers  # pieces x C
     matters: NDArray[np.bool_]  # which pieces depend on the class beyond doubt
+    base: Numbers  # base rates, length C
     voices: Numbers  # base, columns, others: v x C
 
 
@@ -94,7 +98,7 @@ def say(problem: Problem) -> tuple[Said, Numbers] | None:
     frame = kept(first, ("frame", paths), lambda: _framed(first, columns))
     weights = kept(first, ("weights", paths), lambda: _weights(first, frame))
     asked = [Asked(place, problem.columns[at], frame.parts[place], *speaking[at]) for place, at in enumerate(order)]
-    return _said(counting, frame, asked), weights
+    return _said(counting, frame, asked, weights[-OTHER_VOICES:] > 0), weights
 
 
 Spoken = tuple[tuple[int, ...], tuple[Given, ...]]
@@ -134,7 +138,7 @@ def _weights(problem: Problem, frame: Frame) -> Numbers:
     for at, place in enumerate(places.tolist()):
         row = frame.sample.rows[place : place + 1]
         counting = Counting(replace(problem, without=row))
-        said[at] = _said(counting, frame, list(_asked_by(counting, frame, place, int(row[0])))).voices
+        said[at] = _said(counting, frame, list(_asked_by(counting, frame, place, int(row[0]))), ALL_VOICES).voices
     return blend.fitted(said, frame.sample.classes[places].astype(np.int64), np.zeros(voices))
 
 
@@ -156,7 +160,8 @@ def _asked_by(counting: Counting, frame: Frame, place: int, row: int) -> Iterato
             yield Asked(at, column, part, (0,) * len(given), tuple(given))
 
 
-def _said(counting: Counting, frame: Frame, asked: list[Asked]) -> Said:
+def _said(counting: Counting, frame: Frame, asked: list[Asked], wanted: NDArray[np.bool_]) -> Said:
+    """wanted: which of the other voices; those that aren't may say anything."""
     sample = frame.sample
     without = sample.places_of(counting.rows_out) if len(counting.rows_out) else NO_PLACES
     base = base_rates(counting.target.class_rows, counting.target.rows)
@@ -167,13 +172,18 @@ def _said(counting: Counting, frame: Frame, asked: list[Asked]) -> Said:
         by_column[at] += lifts
     together = log_base + min(1.0, FULL_STRENGTH / max(1, len(asked))) * by_column.sum(axis=0)
     strongest = np.argsort(-(np.abs(told.log_lifts) @ base), kind="stable")[: one_dependence.parents(len(base))]
-    having = [rows_like(part, given, without) for part, given in map(told.given.__getitem__, strongest.tolist())]
-    others = _others(frame, _distances(frame, asked), having, together, without)
+    having = []
+    if wanted[-1]:
+        having = [rows_like(part, given, without) for part, given in map(told.given.__getitem__, strongest.tolist())]
+    others = np.zeros((OTHER_VOICES, len(base)))
+    if wanted.any():
+        others = _others(frame, _distances(frame, asked), having, together, without, wanted)
     return Said(
         pieces=tuple(told.places),
         piece_columns=np.array(told.columns, dtype=np.int64) + 1,
         log_lifts=told.log_lifts,
         matters=told.matters,
+        base=base,
         voices=np.concatenate([log_base[None, :], by_column, others]),
     )
 
@@ -192,16 +202,25 @@ def _distances(frame: Frame, asked: list[Asked]) -> Numbers:
     return total.astype(np.float64)
 
 
-def _others(frame: Frame, distances: Numbers, having: list[Places], together: Numbers, without: Places) -> Numbers:
-    """What the voices over the sample say, OTHER_VOICES x C.
+def _others(
+    frame: Frame,
+    distances: Numbers,
+    having: list[Places],
+    together: Numbers,
+    without: Places,
+    wanted: NDArray[np.bool_],
+) -> Numbers:
+    """What the voices over the sample say, OTHER_VOICES x C; zeros for those that aren't wanted.
 
     having: which sample rows have each of the strongest pieces. together: log-probabilities by the evidence alone.
     """
-    sample = frame.sample
-    expected = np.zeros(len(together))
-    expected[: sample.class_count] = frame.kernel.expected(distances, without)
+    sample, others = frame.sample, np.zeros((OTHER_VOICES, len(together)))
     classes, class_rows = sample.classes, np.zeros(len(together))
     class_rows[: sample.class_count] = sample.class_rows
+    if wanted[:2].any():
+        expected = others[0]
+        expected[: sample.class_count] = frame.kernel.expected(distances, without)
+        others[1] = np.log(np.maximum(expected, FLOOR))
     if len(without):
         np.subtract.at(class_rows, classes[without], 1.0)
         distances[without] = np.inf
@@ -209,14 +228,11 @@ def _others(frame: Frame, distances: Numbers, having: list[Places], together: Nu
         classes[without] = -1
     likely = np.exp(together - together.max())
     likely = likely / likely.sum() + 1e-12
-    dependent = None
-    if len(having) > 1:
-        dependent = one_dependence.log_probabilities(having, classes, smoothed_shares(class_rows))
-    return np.array(
-        [
-            expected,
-            np.log(np.maximum(expected, FLOOR)),
-            *neighbours.votes(sample, distances, likely),
-            np.log(likely) if dependent is None else dependent,
-        ]
-    )
+    if wanted[2:4].any():
+        others[2:4] = neighbours.votes(sample, distances, likely)
+    if wanted[4]:
+        found = (
+            one_dependence.log_probabilities(having, classes, smoothed_shares(class_rows)) if len(having) > 1 else None
+        )
+        others[4] = np.log(likely) if found is None else found
+    return others
