@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test lint format docs benchmark clean
+.PHONY: help install up test lint format docs benchmark benchmark-queries benchmark-accuracy clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,14 @@ docs: install ## Write the reference pages (errors, settings, conformance) from 
 benchmark: install ## Measure the storage beside other databases (make benchmark ARGS="--rows 10000"), write docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[benchmark]'
 	$(BIN)/python -m benchmarks.storage $(ARGS)
+
+benchmark-queries: install ## Measure queries beside other databases, write docs/benchmarks-queries.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[benchmark]'
+	$(BIN)/python -m benchmarks.queries $(ARGS)
+
+benchmark-accuracy: install ## Measure predictions beside scikit-learn, write docs/accuracy.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[benchmark]'
+	$(BIN)/python -m benchmarks.accuracy $(ARGS)
 
 clean: ## Remove the virtual environment and what tools left behind
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
