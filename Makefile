@@ -36,6 +36,7 @@ format: install ## Put the code into its one format
 
 docs: install ## Write the reference pages (errors, settings, conformance) from the code
 	$(BIN)/python -m tests.reference
+	$(BIN)/python -m tests.query_language
 
 benchmark: install ## Measure the storage beside other databases (make benchmark ARGS="--rows 10000"), write docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[benchmark]'
