@@ -5,6 +5,7 @@ A bare expression sorts descending. The key of a field shows the field's value, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 
 from instance_agent.query.scores import FieldValue, OfHit, Own, OwnScore, Score, SortKey
 from instance_agent.query.scoring.evaluation import evaluated, evaluated_at
-from instance_agent.query.scoring.fields import HitField, Hits, field_of
+from instance_agent.query.scoring.fields import HitField, Hits, RowField, field_of
 from instance_agent.query.scoring.shown import shown_score
-from instance_agent.schema.types import JsonValue
+from instance_agent.schema.types import JsonValue, Row
 
 Places = NDArray[np.int64]
 
@@ -46,6 +47,15 @@ class Ordering:
         if len(columns) == 1:
             return columns[0]
         return [list(values) for values in zip(*columns, strict=True)]
+
+    def values_in(self, rows: Sequence[Row], places: Places) -> list[JsonValue]:
+        """The same where the hits are these rows, which have been read already."""
+        named = self.fields.get(0)
+        if len(self.keys) == 1 and isinstance(named, RowField) and len(named.name.path) == 1:
+            (name,) = named.name.path
+            if name in named.table.schema.columns:
+                return [row.get(name) for row in rows]
+        return self.values(places)
 
     def key_values(self, at: int, places: Places) -> list[JsonValue]:
         """The same of one key."""

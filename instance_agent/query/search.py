@@ -6,17 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
-from instance_agent.query.filters import population, rows_satisfying
+from instance_agent.query.filters import everything, rows_satisfying
 from instance_agent.query.getting import getting
 from instance_agent.query.hits import Shown
 from instance_agent.query.hits.row_page import needs_all, row_hits
 from instance_agent.query.ordering import Ordering
 from instance_agent.query.page import Page
 from instance_agent.query.propositions import EVERYTHING
-from instance_agent.query.queries import Search, Table
+from instance_agent.query.queries import Search
 from instance_agent.query.rowsets import NO_ROWS, RowSet, as_list, both, size_of
 from instance_agent.query.scope import Scope
 from instance_agent.query.scoring.rows import RowHits
+from instance_agent.query.sources import rows_of
 from instance_agent.query.top_rows import first_rows
 
 CHUNK = 4_096
@@ -31,39 +32,49 @@ def search(scope: Scope, query: Search) -> Page:
     """
     if query.get is not None:
         return getting(scope, query, query.get)
-    table, everyone = population(scope, query.source)
+    table, everyone = rows_of(scope, query.source)
     rows = everyone
     if query.where != EVERYTHING:
         rows = rows_satisfying(scope, table, query.where)
-        rows = rows if isinstance(query.source, Table) else both(everyone, rows)
+        rows = rows if everyone is None else both(everyone, rows)
     scope.deadline.check()
+    total = table.live_count if rows is None else size_of(rows)
     hits, shown, ordering = _page(scope, query, table, everyone, rows)
-    return Page(query.slice.offset, size_of(rows), row_hits(hits, shown, query.select, ordering))
+    return Page(query.slice.offset, total, row_hits(hits, shown, query.select, ordering))
 
 
 def _page(
-    scope: Scope, query: Search, table: TableView, everyone: RowSet, rows: RowSet
+    scope: Scope, query: Search, table: TableView, everyone: RowSet | None, rows: RowSet | None
 ) -> tuple[RowHits, Shown, Ordering]:
-    """The hits of the page among others where these matter, else alone."""
+    """The hits of the page among others where these matter, else alone. rows: None for all of the table."""
     start, end = query.slice.offset, query.slice.offset + query.slice.limit
     alone = not needs_all(query.select)
     page: NDArray[np.uint32] | None = None
     if start == end and alone:
         page = NO_ROWS
     elif alone and not query.order:
-        page = head_of(rows, end)[start:]
+        page = head_of(table, rows, end)[start:]
     elif alone and len(query.order) == 1:
         first = first_rows(scope, table, rows, query.order[0], end)
         page = None if first is None else first[start:]
-    hits = RowHits(scope, table, everyone, as_list(rows) if page is None else page, query.where)
+    if page is None:
+        every = as_list(everything(table) if rows is None else rows)
+        hits = RowHits(scope, table, everyone, every, query.where)
+        ordering = Ordering(hits, query.order)
+        return hits, Shown.page(ordering.first(end)[start:end], start), ordering
+    hits = RowHits(scope, table, everyone, page, query.where)
     ordering = Ordering(hits, query.order)
-    if page is None or start == end:
-        return hits, Shown.page(ordering.first(end)[start:end], start), ordering  # refuses bad keys in any case
+    if not len(page):
+        ordering.first(end)  # refuses bad keys in any case
     return hits, Shown.page(np.arange(len(hits)), start), ordering
 
 
-def head_of(rows: RowSet, count: int) -> NDArray[np.uint32]:
-    """The first `count` rows of the set; costs no more of a mask than where they are."""
+def head_of(table: TableView, rows: RowSet | None, count: int) -> NDArray[np.uint32]:
+    """The first `count` rows of the set; costs no more of a mask than where they are. rows: None for all."""
+    if rows is None:
+        rows = table.live
+        if rows is None:
+            return np.arange(min(count, table.row_count), dtype=np.uint32)
     if rows.dtype != np.bool_:
         return as_list(rows)[:count]
     looked_at = CHUNK

@@ -47,12 +47,12 @@ LOOKED_AT = 8
 SORTED_TYPES = frozenset({ColumnType.BOOLEAN, ColumnType.INT, ColumnType.LONG, ColumnType.DECIMAL, ColumnType.STRING})
 
 
-def first_rows(scope: Scope, table: TableView, rows: RowSet, key: SortKey, wanted: int) -> Rows | None:
+def first_rows(scope: Scope, table: TableView, rows: RowSet | None, key: SortKey, wanted: int) -> Rows | None:
     """The first `wanted` of the rows in the order of a column, ties in table order; None where this isn't the way.
 
-    It is for columns of the table itself, and for filters that leave many of its rows.
+    rows: None for all of the table. It is for columns of the table itself, and for filters that leave many of its rows.
     """
-    size = size_of(rows)
+    size = table.live_count if rows is None else size_of(rows)
     if size * MANY < table.live_count or wanted > KEPT:
         return None
     if not isinstance(key.score, FieldValue) or len(key.score.path) > 1:
@@ -63,12 +63,13 @@ def first_rows(scope: Scope, table: TableView, rows: RowSet, key: SortKey, wante
         return None
     kept = ("top rows", name, key.descending)
     top = table.derived.get(kept)
-    if size == table.live_count:
+    if rows is None:
         if not _is_enough(top, wanted, size):
             top = _walked(scope, table, key.descending, table.column(name), max(WALKED, 2 * wanted))
         if _is_enough(top, wanted, size):
             table.derived[kept] = top
             return np.asarray(top, np.uint32)[:wanted]
+        rows = everything(table)
     if not _is_enough(top, KEPT, table.live_count):
         top = table.derived[kept] = _compared(scope, table, key)
     return _first_among(rows, np.asarray(top, np.uint32), min(wanted, size))

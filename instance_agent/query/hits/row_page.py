@@ -29,7 +29,7 @@ def row_hits(hits: RowHits, shown: Shown, select: tuple[Projection, ...] | None,
         rows = hits.table.rows(hits.rows[shown.places].tolist())
         if not ordering.keys:
             return tuple(rows)
-        values = ordering.values(shown.places)
+        values = ordering.values_in(rows, shown.places)
         return tuple(row if value is None else {SORT: value, **row} for value, row in zip(values, rows, strict=True))
     chosen = [_member(hits, ordering, projection) for projection in select]
     check_size(len(shown), sum(member.weight for member in chosen))

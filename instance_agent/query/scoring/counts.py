@@ -50,10 +50,11 @@ def groups_of(hits: Hits, value: Score, place: str, evaluate: Evaluate) -> Group
 
 def impacts(hits: Hits, score: Impact, evaluate: Evaluate) -> Scores:
     """Per hit its samples times the distance of their mean from the base; 0 without samples."""
-    groups = groups_of(hits, score.value, score.place, evaluate)
+    candidates = candidates_of(hits, "$impact", score.place)
+    groups = groups_of(candidates, score.value, score.place, evaluate)
     base = score.base
     if base is None:
-        every = evaluate(_rows(candidates_of(hits, "$impact", score.place), as_list(hits.population)), score.value)
+        every = evaluate(_rows(candidates, as_list(candidates.population)), score.value)
         known = every[~np.isnan(every)]
         base = float(sums(np.zeros(len(known), np.int64), known, 1)[0]) / max(len(known), 1)
     return groups.total - groups.samples * base

@@ -173,7 +173,8 @@ def _of_rows(hits: RowHits, member: FeaturesOf | Proposition, score: Probability
     if len(paths) != 1:
         raise unsupported("a proposition here is about one field of the hit", score.place)
     name = FieldName(next(iter(paths)), score.place, score.place)
-    target = make_target(hits.scope, hits.table, hits.population, name)
+    everyone = everything(hits.table) if hits.population is None else hits.population
+    target = make_target(hits.scope, hits.table, everyone, name)
     return _judged(hits, target, only, target.entries(hits.rows), score)
 
 

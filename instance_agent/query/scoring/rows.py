@@ -21,7 +21,7 @@ class RowHits:
 
     scope: Scope
     table: TableView
-    population: RowSet  # the rows of `from`, which take part in what is learned
+    population: RowSet | None  # the rows of `from`, which take part in what is learned; None: all of the table
     rows: NDArray[np.uint32]  # per place the row's number
     where: Proposition = EVERYTHING
     kept: dict[Hashable, object] = dataclasses.field(default_factory=dict, compare=False)
