@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import operator
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +17,11 @@ from instance_agent.schema.types import JsonValue
 
 LAST_CODE_POINT = 0x10FFFF
 _LEAST, _MOST = -(2**63), 2**63 - 1
+_Comparison = Callable[[Any, Any], bool]
+_AT_LEAST: _Comparison = operator.ge
+_MORE: _Comparison = operator.gt
+_AT_MOST: _Comparison = operator.le
+_LESS: _Comparison = operator.lt
 
 End = int | float | str
 Limit = tuple[End | None, bool]
@@ -45,6 +53,17 @@ class Bounds:
         if self.high is not None:
             high = as_double(self.high)
             inside &= numbers <= high if self.high_included else numbers < high
+        return inside
+
+    def hold_each(self, values: Sequence[JsonValue]) -> NDArray[np.bool_]:
+        """Which of these values, all of the bounds' kind, are inside."""
+        inside = np.ones(len(values), np.bool_)
+        if self.low is not None:
+            after = map(_AT_LEAST if self.low_included else _MORE, values, repeat(self.low))
+            inside &= np.fromiter(after, np.bool_, len(values))
+        if self.high is not None:
+            before = map(_AT_MOST if self.high_included else _LESS, values, repeat(self.high))
+            inside &= np.fromiter(before, np.bool_, len(values))
         return inside
 
     def is_below(self, value: JsonValue) -> bool:

@@ -132,7 +132,7 @@ class MemoryColumn:
             return bounds.hold(numbers)
         values = self._whole.values
         inside = np.zeros(len(values) + 1, np.bool_)  # the code -1 finds the False at the end
-        inside[:-1] = np.fromiter(map(bounds.holds, values), np.bool_, len(values))
+        inside[:-1] = bounds.hold_each(values)
         return inside.take(self._whole.codes)
 
     def are_within(self, rows: NDArray[np.uint32], bounds: Bounds) -> NDArray[np.bool_]:

@@ -213,7 +213,7 @@ class PlacedPart:
         inside = rows.astype(np.bool_, copy=False)
         if self.patch is not None and patched is not None:
             inside[self.patch.rows] = patched
-        return inside if self.dead is None else inside & ~self.dead
+        return inside if self.dead is None else np.greater(inside, self.dead, out=inside)  # inside and not dead
 
     def are_within(self, rows: Rows, bounds: Bounds) -> Mask:
         """Which of these rows of the part, increasing, have a whole value inside."""
@@ -249,7 +249,10 @@ def rows_within(parts: Sequence[PlacedPart], bounds: Bounds) -> Rows | Mask:
         return np.concatenate(listed) if listed else np.empty(0, np.uint32)
     inside = np.zeros(parts[-1].end, np.bool_)
     for rows, part in zip(found, parts, strict=True):
-        inside[part.start : part.end][rows] = True
+        if rows.dtype == np.bool_:
+            inside[part.start : part.end] = rows
+        else:
+            inside[part.start : part.end][rows] = True
     return inside
 
 

@@ -20,7 +20,7 @@ from instance_agent.index.ragged import gathered
 from instance_agent.query.codes import CodeTest
 from instance_agent.query.deadline import Deadline
 from instance_agent.query.rowsets import Mask, Rows, RowSet, as_list, both, contained, either, without
-from instance_agent.schema.types import JsonValue
+from instance_agent.schema.types import ColumnType, JsonValue
 
 FEW_POSTINGS = 4
 """So few posting lists are always read instead of looking at every row."""
@@ -86,9 +86,10 @@ class Having(Found):
         self._value = value
 
     def among(self, rows: Rows) -> Mask:
-        if isinstance(self._value, bool) or not isinstance(self._value, int | float | str):
+        value = self._value
+        if self._column.schema.type is ColumnType.JSON or not isinstance(value, bool | int | float | str):
             return super().among(rows)
-        return self._column.are_within(rows, Bounds(self._value, self._value))
+        return self._column.are_within(rows, Bounds(value, value))
 
     @property
     def most_rows(self) -> int:

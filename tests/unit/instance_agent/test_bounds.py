@@ -51,6 +51,7 @@ def inside(value: End, bounds: Bounds) -> bool:
 def test_a_value_is_inside_or_before_or_after(pair: tuple[End, Bounds]) -> None:
     value, bounds = pair
     assert bounds.holds(value) == inside(value, bounds)
+    assert bounds.hold_each([value]).tolist() == [inside(value, bounds)]
     assert bounds.holds(value) == (not bounds.is_below(value) and not bounds.is_above(value))
 
 
@@ -90,6 +91,7 @@ CELLS: dict[str, list[JsonValue]] = {
     "Long": [2**53, 2**53 + 1, None, -(2**63), 2**63 - 1, 0, 0, 2**53],
     "Decimal": [0.5, -0.0, None, 1e300, -1e22, 2.0**53, 0.5, 1],
     "String": ["b", "", None, "\U0010ffff", "\ud7ff", "ab", "a", "b"],
+    "Boolean": [True, None, False, True, True, False, None, True],
     "Text": ["rye bread", "", None, "Rye", "rye  bread", "bread rye", "b", "rye bread"],
     "one": [4, 4, 4, 4, 4, 4, 4, 4],
     "none": [None] * 8,
@@ -101,6 +103,7 @@ ENDS: dict[str, list[End]] = {
     "Long": [0, 2**53, 2**53 + 1, -(2**63), 2**63 - 1, 2**63, 2.0**63, 1.5],
     "Decimal": [0, 0.5, -1e22, 1e300, float("inf"), 0.25],
     "String": ["", "a", "ab", "b", "\ud800", "\U0010ffff", "c"],
+    "Boolean": [True, False],
     "Text": ["", "rye", "rye bread", "rye  bread", "Rye", "b", "z"],
     "one": [3, 4, 4.5, 5],
     "none": ["", "a"],
