@@ -29,7 +29,6 @@ from instance_agent.query.queries import (
     Similarity,
 )
 from instance_agent.query.recommend import recommend
-from instance_agent.query.refusals import unsupported
 from instance_agent.query.relate import relate
 from instance_agent.query.scope import Scope
 from instance_agent.query.search import search
@@ -79,8 +78,5 @@ def answer(view: ReadView, endpoint: str, body: JsonValue, seconds: float) -> Js
 
 def execute(scope: Scope, query: Query) -> JsonValue:
     """The answer to one query of any kind."""
-    executor = EXECUTORS.get(type(query))
-    if executor is None:
-        raise unsupported("queries of this kind are not supported by this version", "the body")
-    found = executor(scope, query)
+    found = EXECUTORS[type(query)](scope, query)
     return found.to_json() if isinstance(found, Page) else found
