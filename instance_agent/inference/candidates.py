@@ -2,7 +2,7 @@
 
 As in `goals`, but what succeeds or fails is "it is this candidate": a candidate's share of all rows, and of the rows
 with each piece of evidence, is judged by its own rows and by those of candidates like it. So evidence moves a candidate
-that no row has had yet as it moves those like it.
+that no row has had yet as it moves those like it. What adds up are logarithms of shares.
 """
 
 from __future__ import annotations
@@ -13,66 +13,84 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.inference.goals import DECIMALS, Piece
+from instance_agent.inference.goals import DECIMALS
 from instance_agent.inference.log_odds import log_odds, probabilities
-from instance_agent.inference.pooling import FeatureEffects, Tried, pool
+from instance_agent.inference.piece_effects import (
+    Evidence,
+    KnownPiece,
+    Piece,
+    PieceEffect,
+    expected_before,
+    news_of,
+)
+from instance_agent.inference.pooling import Tried, pool
 from instance_agent.inference.properties import Numbers, Properties
+
+LEAST_SHARE = 1e-13
 
 
 @dataclass(frozen=True)
-class Shares:
-    """What share of some rows each candidate has, and why."""
+class ShareFit:
+    """What some rows say about the candidates' shares without evidence."""
 
-    logs: Numbers  # ln of the share, length C
-    effects: FeatureEffects | None  # by the candidates' properties
+    expected: Numbers  # by the candidates' properties, length C, their sum is 1
+    logs: Numbers  # ln of each share, all said and done, length C
 
 
 @dataclass(frozen=True)
 class Likely:
     """The probabilities of C candidates, which sum to 1 over those allowed."""
 
-    base: Shares  # without evidence
-    pieces: tuple[Shares, ...]  # what each adds to the logarithm
+    usual: Numbers  # ln of the shares without evidence, length C
+    pieces: tuple[PieceEffect, ...]  # what each adds to the logarithms
     probabilities: Numbers  # of the allowed ones, in their order
     priors: Numbers  # the same without evidence
 
 
-def base_shares(rows: float, counts: Numbers, properties: Properties) -> Shares:
-    """The candidates' shares of all rows: (n_c + C·m_c) / (rows + C), m_c the share its properties let expect.
-
-    rows: those learned from. counts: n_c, those of them that have each candidate, length C. One row more for each
-    candidate is Laplace's rule of succession; candidates with popular properties get more of these.
-    """
+def fit_shares(rows: float, counts: Numbers, properties: Properties) -> ShareFit:
+    """What rows say. counts: how many of the rows have each candidate, length C, above 0."""
     count = len(counts)
-    if not count:
-        return Shares(counts, None)
     alike = log_odds(np.full(count, 1.0 / (count + 1.0)))
-    pooled = pool(Tried(np.full(count, rows), counts), alike, properties)
-    expected = probabilities(pooled.mean)
-    shares = (counts + count * expected / expected.sum()) / (rows + count)
-    return Shares(np.log(shares), pooled.effects)
+    expected = probabilities(pool(Tried(np.full(count, rows), counts), alike, properties).mean)
+    expected = np.asarray(expected / expected.sum(), dtype=np.float64)
+    return ShareFit(expected, usual_logs(rows, counts, expected))
 
 
-def likely(base: Shares, evidence: Iterable[Piece], properties: Properties, allowed: NDArray[np.bool_]) -> Likely:
+def usual_logs(rows: float, counts: Numbers, expected: Numbers) -> Numbers:
+    """ln of (n_c + C·m_c) / (rows + C), m_c the share that the candidate's properties let expect.
+
+    One row more for each candidate is Laplace's rule of succession; those with popular properties get more of these.
+    """
+    return np.asarray(np.log((counts + len(counts) * expected) / (rows + len(counts))), dtype=np.float64)
+
+
+def effect_by_itself(tried: Tried, fit: ShareFit, properties: Properties) -> PieceEffect:
+    """What a piece adds where nothing else is said; counted in the rows of the fit."""
+    return _effect_of(Piece(tried, np.empty(0), 1.0), fit.logs, properties)
+
+
+def likely(usual: Numbers, evidence: Iterable[Evidence], properties: Properties, allowed: NDArray[np.bool_]) -> Likely:
     """The probabilities of the allowed candidates, given pieces of evidence from the most general to the most specific.
 
     evidence: trials are the rows that have the piece, the same for all candidates; successes those that have each.
     """
-    pieces: list[Shares] = []
-    total = base.logs.copy()
+    pieces: list[PieceEffect] = []
+    total = usual.copy()
     for piece in evidence:
-        before = base.logs.copy()
-        for earlier, part in zip(pieces, piece.repeats.tolist(), strict=True):
-            if part:
-                before += part * earlier.logs
-        expected = np.clip(_normalized(before), 1e-13, 1.0 - 1e-13)
-        pooled = pool(piece.tried, log_odds(expected), properties, piece.news)
-        found = Shares(np.log(probabilities(pooled.log_odds)) - np.log(expected), pooled.effects)
+        if isinstance(piece, KnownPiece):
+            found = news_of(piece, pieces)
+        else:
+            found = _effect_of(piece, expected_before(usual, piece.repeats, pieces), properties)
         pieces.append(found)
-        total += found.logs
-    places = np.flatnonzero(allowed)
-    told, prior = (_normalized(np.round(logs[places], DECIMALS)) for logs in (total, base.logs))
-    return Likely(base, tuple(pieces), told, prior)
+        total += found.total
+    told, prior = (_normalized(np.round(logs[allowed], DECIMALS)) for logs in (total, usual))
+    return Likely(usual, tuple(pieces), told, prior)
+
+
+def _effect_of(piece: Piece, before: Numbers, properties: Properties) -> PieceEffect:
+    expected = np.clip(_normalized(before), LEAST_SHARE, 1.0 - LEAST_SHARE)
+    pooled = pool(piece.tried, log_odds(expected), properties, piece.news)
+    return PieceEffect(0.0, pooled.of_features, np.log(probabilities(pooled.log_odds)) - np.log(expected))
 
 
 def _normalized(logs: Numbers) -> Numbers:

@@ -1,10 +1,7 @@
 """The probability of a goal for each of many candidates, given evidence that may matter to each of them differently.
 
 Log-odds add up: the goal's base rate, what the candidate itself adds (`pooling`), and for every piece of evidence what
-it adds to all candidates, to those with the same properties, and to this one. Pieces are taken from the most general to
-the most specific, and each speaks only about what those before it left open. That a customer buys vegetables is no
-news when all customers of that city do, and said twice it is said once: forward stagewise additive modelling, as in
-Hastie, Tibshirani and Friedman, "The elements of statistical learning" (2009), 10.3.
+it adds to all candidates, to those with the same properties, and to this one (`piece_effects`).
 """
 
 from __future__ import annotations
@@ -15,30 +12,44 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.inference.log_odds import FARTHEST, Observed, log_odds, probabilities, shrunk_effect
-from instance_agent.inference.pooling import EFFECT_STRENGTH, FeatureEffects, Pooled, Tried, pool
-from instance_agent.inference.properties import Numbers, Places, Properties
+from instance_agent.inference.log_odds import FARTHEST, Effects, Observed, log_odds, probabilities
+from instance_agent.inference.piece_effects import (
+    Evidence,
+    KnownPiece,
+    Piece,
+    PieceEffect,
+    expected_before,
+    news_of,
+    of_entries,
+)
+from instance_agent.inference.pooling import EFFECT_STRENGTH, Tried, judged, pool
+from instance_agent.inference.properties import Numbers, Properties
 
 DECIMALS = 12
 """Log-odds are told apart by so many decimals: the same counts in another order of addition stay a tie."""
 
 
 @dataclass(frozen=True)
-class Piece:
-    """One piece of evidence, counted in the rows that have it."""
+class GoalCounts:
+    """How often a goal is reached."""
 
-    tried: Tried
-    repeats: Numbers  # of each piece before it the part that it says again: 1 where all its rows have that one, too
-    news: float  # the part of its rows that no single piece before it is about, in (0, 1]
+    rows: float
+    goals: float  # of the rows, those that reach it
+    tried: Tried  # the same per candidate: rows that have it, and those of them that reach the goal
+
+    @property
+    def base(self) -> float:
+        """The log-odds of (goals + 1) / (rows + 2)."""
+        return float(log_odds(np.array([(self.goals + 1.0) / (self.rows + 2.0)]))[0])
 
 
 @dataclass(frozen=True)
-class PieceEffect:
-    """What one piece adds to the log-odds."""
+class GoalFit:
+    """What some rows say about a goal without evidence."""
 
-    everywhere: float  # to those of every candidate
-    effects: FeatureEffects | None  # by the candidate's properties
-    total: Numbers  # all it adds, per candidate, length C
+    by_properties: Numbers  # what the properties add to the base rate's log-odds, length C
+    of_features: Numbers | None  # what each feature adds, length F
+    log_odds: Numbers  # of each candidate, all said and done, length C
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,8 @@ class Chances:
     """The goal's probability for C candidates."""
 
     base: float  # the goal's rate, log-odds
-    candidates: Pooled
+    usual: Numbers  # the candidates' log-odds without evidence, length C
+    fit: GoalFit
     pieces: tuple[PieceEffect, ...]
     log_odds: Numbers  # length C
 
@@ -66,58 +78,53 @@ class Chances:
         """Per candidate, each in (0, 1)."""
         return probabilities(self.log_odds)
 
-    def parts(self, candidate: int) -> Parts:
+    def parts(self, candidate: int, properties: Properties) -> Parts:
         """What one candidate's log-odds are the sum of, within 1e-9."""
-        place = np.array([candidate], dtype=np.int64)
-        own_effects = _effects(self.candidates.effects, place)
-        own = float(self.candidates.log_odds[candidate]) - self.base - float(own_effects.sum())
-        told = [_effects(piece.effects, place) for piece in self.pieces]
-        width = max((len(one) for one in (own_effects, *told)), default=0)
-        table = np.zeros((len(told), width))
-        for row, effects in enumerate(told):
-            table[row, : len(effects)] = effects
+        own_features = of_entries(self.fit.of_features, candidate, properties)
+        own = float(self.usual[candidate]) - self.base - float(own_features.sum())
+        told = np.zeros((len(self.pieces), len(own_features)))
+        for row, piece in enumerate(self.pieces):
+            told[row] = of_entries(piece.of_features, candidate, properties)
         everywhere = np.array([piece.everywhere for piece in self.pieces])
         totals = np.array([float(piece.total[candidate]) for piece in self.pieces])
-        padded = np.zeros(width)
-        padded[: len(own_effects)] = own_effects
-        return Parts(own, padded, everywhere, table, totals - everywhere - table.sum(axis=1))
+        return Parts(own, own_features, everywhere, told, totals - everywhere - told.sum(axis=1))
 
 
-def of_candidates(rows: float, goals: float, tried: Tried, properties: Properties) -> tuple[float, Pooled]:
-    """The base rate's log-odds, (goals + 1) / (rows + 2), and those of each candidate without evidence.
+def fit_goal(counts: GoalCounts, properties: Properties) -> GoalFit:
+    """What some rows say of the goal."""
+    pooled = pool(counts.tried, np.full(len(counts.tried.trials), counts.base), properties)
+    return GoalFit(pooled.mean - counts.base, pooled.of_features, pooled.log_odds)
 
-    rows: those learned from; goals: those of them that reach the goal.
+
+def effect_by_itself(tried: Tried, fit: GoalFit, properties: Properties) -> PieceEffect:
+    """What a piece adds where nothing else is said; counted in the rows of the fit."""
+    return _effect_of(Piece(tried, np.empty(0), 1.0), fit.log_odds, properties)
+
+
+def chances(counts: GoalCounts, fit: GoalFit, evidence: Iterable[Evidence], properties: Properties) -> Chances:
+    """The goal's probability for each candidate; `evidence` from the most general piece to the most specific.
+
+    counts: of all rows learned from; the fit has seen most of them.
     """
-    rate = (goals + 1.0) / (rows + 2.0)
-    base = float(log_odds(np.array([rate]))[0])
-    prior = np.full(len(tried.trials), base)
-    return base, pool(tried, prior, properties)
-
-
-def chances(base: float, candidates: Pooled, evidence: Iterable[Piece], properties: Properties) -> Chances:
-    """The goal's probability for each candidate; `evidence` from the most general piece to the most specific."""
+    usual = judged(counts.tried, counts.base + fit.by_properties)
     pieces: list[PieceEffect] = []
-    total = candidates.log_odds.copy()
+    total = usual.copy()
     for piece in evidence:
-        before = candidates.log_odds.copy()
-        for earlier, part in zip(pieces, piece.repeats.tolist(), strict=True):
-            if part:
-                before += part * earlier.total
-        found = _effect_of(piece, before, properties)
+        if isinstance(piece, KnownPiece):
+            found = news_of(piece, pieces)
+        else:
+            found = _effect_of(piece, expected_before(usual, piece.repeats, pieces), properties)
         pieces.append(found)
         total += found.total
     kept = np.asarray(np.round(np.clip(total, -FARTHEST, FARTHEST), DECIMALS), dtype=np.float64)
-    return Chances(base, candidates, tuple(pieces), kept)
+    return Chances(counts.base, usual, fit, tuple(pieces), kept)
 
 
 def _effect_of(piece: Piece, before: Numbers, properties: Properties) -> PieceEffect:
     tried = piece.tried
     expected = float(tried.trials @ probabilities(before))
     sums = np.array([[tried.trials.sum()], [tried.successes.sum()], [expected]])
-    everywhere = float(shrunk_effect(Observed(sums[0], sums[1], sums[2]), EFFECT_STRENGTH / piece.news)[0])
+    effects = Effects.of(Observed(sums[0], sums[1], sums[2]), EFFECT_STRENGTH / piece.news)
+    everywhere = float(effects.values[0])
     pooled = pool(tried, before + everywhere, properties, piece.news)
-    return PieceEffect(everywhere, pooled.effects, pooled.log_odds - before)
-
-
-def _effects(effects: FeatureEffects | None, candidate: Places) -> Numbers:
-    return np.empty(0) if effects is None else effects.of_entries(candidate)[0]
+    return PieceEffect(everywhere, pooled.of_features, pooled.log_odds - before)

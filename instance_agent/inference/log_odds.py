@@ -31,33 +31,43 @@ class Observed:
     successes: Numbers  # 0..trials
     expected: Numbers  # successes expected, 0..trials
 
-    def at(self, places: NDArray[np.int64] | NDArray[np.int32]) -> Observed:
-        """Those at these places."""
-        return Observed(self.trials[places], self.successes[places], self.expected[places])
 
-    def without(self, part: Observed) -> Observed:
-        """What is left without a part of them."""
-        return Observed(
-            np.maximum(self.trials - part.trials, 0.0),
-            np.maximum(self.successes - part.successes, 0.0),
-            np.maximum(self.expected - part.expected, 0.0),
-        )
-
-
-def shrunk_effect(observed: Observed, strength: float) -> Numbers:
-    """By how much the log-odds of success differ from those expected: 0 where there is no trial.
+@dataclass(frozen=True)
+class Effects:
+    """By how much the log-odds of success differ from those expected, for each of some groups of trials.
 
     The posterior mean of a Beta prior around the expected rate q with so much variance that log-odds have a standard
     deviation of about 1/√strength, whatever q is: strength/(q·(1 - q)) pseudo-trials. For rare successes it is
     DuMouchel's shrunk ratio of observed and expected, (O + a) / (E + a), in "Bayesian data mining in large frequency
     tables" (1999).
     """
-    trials, expected = observed.trials, observed.expected
-    known = (trials > 1e-9) & (expected > 1e-12) & (trials - expected > 1e-12)
-    trials = np.where(known, trials, 1.0)
-    expected = np.where(known, expected, 0.5)
-    successes = np.where(known, np.minimum(observed.successes, trials), 0.5)
-    for_it = strength * trials / (trials - expected)  # pseudo-successes: strength / (1 - q)
-    against = strength * trials / expected  # pseudo-failures: strength / q
-    odds = (successes + for_it) * (trials - expected + against) / ((expected + for_it) * (trials - successes + against))
-    return np.where(known, np.log(odds), 0.0)
+
+    parts: NDArray[np.float64]  # 4 x groups: successes, failures expected, successes expected, failures
+
+    @classmethod
+    def of(cls, observed: Observed, strength: float) -> Effects:
+        """From the sums of each group; groups without trials have no effect."""
+        trials = observed.trials
+        rate = np.divide(observed.expected, trials, out=np.full(len(trials), 0.5), where=trials > 0)
+        rate = np.clip(rate, 1e-13, 1.0 - 1e-13)
+        more, less = strength / (1.0 - rate), strength / rate  # pseudo-successes, pseudo-failures
+        return cls(_parts(observed) + np.stack([more, less, more, less]))
+
+    @property
+    def values(self) -> Numbers:
+        """Per group."""
+        return _effects(self.parts)
+
+    def without(self, groups: NDArray[np.int64], own: Observed, places: NDArray[np.int64]) -> Numbers:
+        """For each of `groups` the effect without a part of its trials: those of `own` at the place given with it."""
+        return _effects(self.parts[:, groups] - _parts(own)[:, places])
+
+
+def _parts(observed: Observed) -> NDArray[np.float64]:
+    failures_expected = observed.trials - observed.expected
+    failures = observed.trials - observed.successes
+    return np.stack([observed.successes, failures_expected, observed.expected, failures])
+
+
+def _effects(parts: NDArray[np.float64]) -> Numbers:
+    return np.asarray(np.log(parts[0] * parts[1] / (parts[2] * parts[3])), dtype=np.float64)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.inference.gate import STRENGTH
-from instance_agent.inference.log_odds import Observed, log_odds, probabilities, shrunk_effect
+from instance_agent.inference.log_odds import Effects, Observed, log_odds, probabilities
 from instance_agent.inference.properties import Numbers, Places, Properties
 
 EFFECT_STRENGTH = 2 * STRENGTH
@@ -34,7 +34,7 @@ USUAL_WEIGHT = 0.5
 WEIGHT_PRECISION = 4.0
 """A column's weight is expected to be about so much, with a standard deviation of 1/√precision."""
 
-MOST_FITTED = 2_000
+MOST_FITTED = 1_000
 """Candidates that the weights are fitted to: those with the most trials."""
 
 INTERCEPT_PRECISION = 1.0
@@ -53,40 +53,12 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class FeatureEffects:
-    """What F features say about candidates, each candidate with itself left out."""
-
-    properties: Properties
-    weights: Numbers  # per column
-    sums: Observed  # per feature, of the candidates that have it
-    seen: Places  # candidates with trials, increasing
-    own: Observed  # of those, their own part in the sums of their features
-    strength: float  # pseudo-successes
-
-    def of_entries(self, candidates: Places) -> tuple[Numbers, Places]:
-        """The effects of these candidates' features on their log-odds, and the place of each one's candidate."""
-        entries, places = self.properties.entries_of(candidates)
-        features = self.properties.features[entries]
-        own = self.own if candidates is self.seen else self._own_of(candidates)
-        effects = shrunk_effect(self.sums.at(features).without(own.at(places)), self.strength)
-        weights = self.weights[self.properties.columns[features]]
-        return effects * weights * self.properties.shares[entries], places
-
-    def _own_of(self, candidates: Places) -> Observed:
-        at = np.minimum(np.searchsorted(self.seen, candidates), len(self.seen) - 1)
-        known = (self.seen[at] == candidates).astype(np.float64)
-        found = self.own.at(at)
-        return Observed(found.trials * known, found.successes * known, found.expected * known)
-
-
-@dataclass(frozen=True)
 class Pooled:
     """The log-odds of success of C candidates."""
 
     log_odds: Numbers  # all said and done, length C
     mean: Numbers  # what the prior and the properties let expect, length C
-    intercept: float  # by how much candidates differ from the prior as a whole
-    effects: FeatureEffects | None  # None: their properties say nothing
+    of_features: Numbers | None  # what each feature adds for candidates that have it, length F; None: nothing
 
 
 def pool(tried: Tried, prior: Numbers, properties: Properties, news: float | None = None) -> Pooled:
@@ -96,20 +68,26 @@ def pool(tried: Tried, prior: Numbers, properties: Properties, news: float | Non
     by so much less than usual may they differ from it. None: it knows none of them, and candidates as a whole may
     differ from it, too; each then counts by itself, not by its trials.
     """
-    trials, successes = tried.trials, tried.successes
-    seen = np.flatnonzero(trials)
+    seen = np.flatnonzero(tried.trials)
     if not len(seen):
-        return Pooled(prior, prior, 0.0, None)
-    own_trials, own_successes = trials[seen], successes[seen]
-    mean, shift, effects = prior, 0.0, None
+        return Pooled(prior, prior, None)
+    mean, of_features = prior, None
     if properties.feature_count or news is None:
-        mean, shift, effects = _by_properties(seen, own_trials, own_successes, prior, properties, news)
-    expected = probabilities(mean[seen])
-    variance = log_odds_variance(own_trials, own_successes, expected) * (1.0 if news is None else news)
-    pseudo = 1.0 / (variance * expected * (1.0 - expected))
+        mean, of_features = _by_properties(tried, seen, prior, properties, news)
+    return Pooled(judged(tried, mean, 1.0 if news is None else news), mean, of_features)
+
+
+def judged(tried: Tried, mean: Numbers, news: float = 1.0) -> Numbers:
+    """The log-odds of each candidate, length C: `mean` where it was never tried, else moved by its own trials."""
+    seen = np.flatnonzero(tried.trials)
     found = mean.copy()
-    found[seen] = log_odds((own_successes + pseudo * expected) / (own_trials + pseudo))
-    return Pooled(found, mean, shift, effects)
+    if len(seen):
+        trials, successes = tried.trials[seen], tried.successes[seen]
+        expected = probabilities(mean[seen])
+        variance = log_odds_variance(trials, successes, expected) * news
+        pseudo = 1.0 / (variance * expected * (1.0 - expected))
+        found[seen] = log_odds((successes + pseudo * expected) / (trials + pseudo))
+    return found
 
 
 def log_odds_variance(trials: Numbers, successes: Numbers, expected: Numbers) -> float:
@@ -133,11 +111,11 @@ def log_odds_variance(trials: Numbers, successes: Numbers, expected: Numbers) ->
 
 
 def _by_properties(
-    seen: Places, trials: Numbers, successes: Numbers, prior: Numbers, properties: Properties, news: float | None
-) -> tuple[Numbers, float, FeatureEffects]:
-    """The log-odds per candidate that the properties let expect, length C, and how they came about."""
+    tried: Tried, seen: Places, prior: Numbers, properties: Properties, news: float | None
+) -> tuple[Numbers, Numbers]:
+    """The log-odds per candidate that the properties let expect, length C, and the effect of each feature."""
     before = prior[seen]
-    own = _deflated(trials, successes, probabilities(before))
+    own = _deflated(tried.trials[seen], tried.successes[seen], probabilities(before))
     entries, places = properties.entries_of(seen)
     features = properties.features[entries]
 
@@ -145,17 +123,17 @@ def _by_properties(
         return np.asarray(np.bincount(features, part[places], properties.feature_count), dtype=np.float64)
 
     sums = Observed(by_feature(own.trials), by_feature(own.successes), by_feature(own.expected))
-    strength = EFFECT_STRENGTH / (1.0 if news is None else news)
-    unweighted = FeatureEffects(properties, np.ones(properties.column_count), sums, seen, own, strength)
-    scores, places = unweighted.of_entries(seen)
-    columns = properties.columns[features]
-    cells = places * properties.column_count + columns
+    effects = Effects.of(sums, EFFECT_STRENGTH / (1.0 if news is None else news))
+    scores = effects.without(features, own, places) * properties.shares[entries]
+    cells = places * properties.column_count + properties.entry_columns[entries]
     shift, weights = _weights(scores, cells, properties.column_count, own, before, news is None)
-    of_features = shrunk_effect(sums, strength) * weights[properties.columns]
-    entry_effects = of_features[properties.features] * properties.shares
-    mean = prior + shift + np.bincount(properties.candidates, entry_effects, len(prior))
-    mean[seen] = before + shift + np.bincount(places, scores * weights[columns], len(seen))
-    return mean, shift, FeatureEffects(properties, weights, sums, seen, own, strength)
+    of_features = effects.values * weights[properties.columns]
+    mean = prior + shift
+    if len(seen) < len(prior):
+        mean += properties.summed(of_features)
+    weighted = scores * weights[properties.entry_columns[entries]]
+    mean[seen] = before + shift + np.bincount(places, weighted, len(seen))
+    return mean, of_features
 
 
 def _deflated(trials: Numbers, successes: Numbers, expected: Numbers) -> Observed:
@@ -178,7 +156,8 @@ def _weights(
     """
     summed = np.bincount(cells, scores, len(prior) * column_count).astype(np.float64)
     fitted = _most_tried(own.trials)
-    return _fit(summed.reshape(len(prior), column_count)[fitted], own.at(fitted), prior[fitted], intercept)
+    told = Observed(own.trials[fitted], own.successes[fitted], own.expected[fitted])
+    return _fit(summed.reshape(len(prior), column_count)[fitted], told, prior[fitted], intercept)
 
 
 def _most_tried(trials: Numbers) -> Places:
@@ -216,6 +195,8 @@ def _fit(scores: NDArray[np.float64], own: Observed, prior: Numbers, intercept: 
         bend = (inputs * (own.trials * rates * (1.0 - rates))[:, None]).T @ inputs + np.diag(precision)
         step = np.zeros(len(found))
         step[free] = np.linalg.solve(bend[np.ix_(free, free)], slope[free])
+        if slope @ step < 2.0 * SAME_LIKELIHOOD:  # half of it is what the step promises
+            break
         better, found, best = _along(step, found, best, likelihood)
         if not better:
             break
@@ -230,7 +211,7 @@ def _along(
         there = start + step
         there[1:] = np.maximum(there[1:], 0.0)
         found = likelihood(there)
-        if found > best + SAME_LIKELIHOOD:
+        if found > best:
             return True, there, found
         step = step / 2.0
     return False, start, best

@@ -21,8 +21,8 @@ class Properties:
     """
 
     offsets: Places  # C + 1
-    features: NDArray[np.int32]  # one per entry
-    columns: NDArray[np.int32]  # per feature its column, length F
+    features: Places  # one per entry
+    columns: Places  # per feature its column, length F
     column_count: int
 
     @property
@@ -36,9 +36,14 @@ class Properties:
         return len(self.columns)
 
     @cached_property
-    def candidates(self) -> NDArray[np.int32]:
+    def candidates(self) -> Places:
         """Per entry its candidate."""
-        return np.repeat(np.arange(self.candidate_count, dtype=np.int32), np.diff(self.offsets))
+        return np.repeat(np.arange(self.candidate_count), self.offsets[1:] - self.offsets[:-1])
+
+    @cached_property
+    def entry_columns(self) -> Places:
+        """Per entry the column of its feature."""
+        return self.columns[self.features]
 
     @cached_property
     def shares(self) -> Numbers:
@@ -46,15 +51,26 @@ class Properties:
 
         Between a sum, as though the words of a name were independent news, and their mean, as though they were one.
         """
-        cells = self.candidates.astype(np.int64) * self.column_count + self.columns[self.features]
-        distinct, places = np.unique(cells, return_inverse=True)
+        distinct, places = np.unique(self.candidates * self.column_count + self.entry_columns, return_inverse=True)
         counts = np.bincount(places, minlength=len(distinct))
         return np.asarray(1.0 / np.sqrt(counts[places]), dtype=np.float64)
 
+    @cached_property
+    def _starts(self) -> tuple[Places, Places]:
+        """The candidates that have features, and where their entries start."""
+        having = np.flatnonzero(self.offsets[1:] > self.offsets[:-1])
+        return having, self.offsets[having]
+
+    def summed(self, of_features: Numbers) -> Numbers:
+        """Per candidate the sum of what its features add, each by its share; length C."""
+        having, starts = self._starts
+        found = np.zeros(self.candidate_count)
+        if len(having):
+            found[having] = np.add.reduceat(of_features[self.features] * self.shares, starts)
+        return found
+
     def entries_of(self, candidates: Places) -> tuple[Places, Places]:
         """The entries of these candidates, one after the other, and the place of each one's candidate among them."""
-        if len(candidates) == self.candidate_count:
-            return np.arange(len(self.features)), self.candidates.astype(np.int64)
         starts = self.offsets[candidates]
         counts = self.offsets[candidates + 1] - starts
         ends = np.cumsum(counts)
@@ -64,5 +80,5 @@ class Properties:
 
 def no_properties(candidate_count: int) -> Properties:
     """Candidates about which nothing is known but themselves."""
-    nothing: NDArray[np.int32] = np.empty(0, np.int32)
+    nothing: Places = np.empty(0, np.int64)
     return Properties(np.zeros(candidate_count + 1, np.int64), nothing, nothing, 0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,24 +13,27 @@ from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
 from instance_agent.inference import why
-from instance_agent.inference.goals import Chances, Parts, chances, of_candidates
-from instance_agent.inference.pooling import Pooled, Tried
+from instance_agent.inference.goals import Chances, GoalCounts, GoalFit, Parts, chances, effect_by_itself, fit_goal
+from instance_agent.inference.log_odds import probabilities
+from instance_agent.inference.pooling import Tried
+from instance_agent.inference.problem import Rows
 from instance_agent.inference.properties import Numbers
-from instance_agent.query.candidate_counts import CountedPiece, Counter, around_numbers, described, most_telling
 from instance_agent.query.evidence import Evidence, collect
 from instance_agent.query.filters import rows_satisfying
 from instance_agent.query.linked_properties import LinkedProperties, linked_properties
-from instance_agent.query.paths import hop_of
+from instance_agent.query.near_numbers import around_numbers
+from instance_agent.query.paths import PathColumn, path_column
 from instance_agent.query.proposition_sets import as_filter, said
 from instance_agent.query.propositions import Proposition, PropositionSet, fields_of
 from instance_agent.query.rowsets import RowSet, as_mask
 from instance_agent.query.scope import FieldName, Scope
 from instance_agent.query.scores import HighlightOptions
 from instance_agent.query.targets import Target
+from instance_agent.query.weighing import Learning, Question, described, weigh
 from instance_agent.schema.types import JsonValue
 
 MOST_GOALS_KEPT = 8
-"""Goals whose counts are kept with a target."""
+"""Goals whose rows are kept with a target."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class GoalChances:
         multiply exactly.
         """
         candidate = int(self.places[place])
-        parts = self.chances.parts(candidate)
+        parts = self.chances.parts(candidate, self.linked.properties)
         lifts: list[why.Node] = [*self._of_pieces(parts.everywhere)]
         lifts += self._of_properties(candidate, parts)
         value = self.target.candidates[candidate]
@@ -74,16 +77,15 @@ class GoalChances:
 
     @cached_property
     def _base(self) -> float:
-        return float(1.0 / (1.0 + np.exp(-self.chances.base)))
+        return float(probabilities(np.array(self.chances.base)))
 
     def _of_properties(self, candidate: int, parts: Parts) -> Iterator[why.Node]:
         properties = self.linked.properties
         start, end = properties.offsets[candidate : candidate + 2].tolist()
         link = ".".join(self.target.path)
         for place, feature in enumerate(properties.features[start:end].tolist()):
-            if place < len(parts.of_features):
-                shown = self.linked.shown(feature, link)
-                yield from self._of_hit(shown, float(parts.of_features[place]), parts.piece_features[:, place])
+            shown = self.linked.shown(feature, link)
+            yield from self._of_hit(shown, float(parts.of_features[place]), parts.piece_features[:, place])
 
     def _of_hit(self, shown: dict[str, JsonValue], effect: float, of_pieces: Numbers) -> Iterator[why.Node]:
         factors: list[why.Node] = [why.Number(why.Plain.BASE_LIFT, self._lift(effect))] if effect else []
@@ -98,7 +100,7 @@ class GoalChances:
 
     def _lift(self, effect: float) -> float:
         """How many times more probable than its base rate the goal would be by this effect alone."""
-        return float(1.0 / (1.0 + np.exp(-self.chances.base - effect))) / self._base
+        return float(probabilities(np.array(self.chances.base + effect))) / self._base
 
 
 def goal_chances(  # noqa: PLR0913, PLR0917 - everything an answer depends on
@@ -118,53 +120,53 @@ def goal_chances(  # noqa: PLR0913, PLR0917 - everything an answer depends on
     """
     del population  # the target knows
     linked = linked_properties(scope, target, based_on)
-    known = _goal_counts(scope, table, target, goal)
-    base, candidates = known.without_evidence(linked)
+    rows = _goal_rows(scope, table, target, goal)
     scope.deadline.check()
-    pieces = around_numbers(collect(scope, table, evidence_parts, target.learned))
-    counted = most_telling(_with_counts(scope, known, pieces), linked.properties)
-    order = tuple(piece.evidence for piece in counted)
-    found = chances(base, candidates, described(scope, known.all_rows, counted), linked.properties)
-    return GoalChances(known.shown, target, np.flatnonzero(allowed), order, linked, found)
+    learning = Learning(scope, table, target)
+    columns = tuple(_columns_behind_links(scope, table, goal))
+    name = ("goal", json.dumps(rows.shown, sort_keys=True), None if based_on is None else repr(based_on))
+    fit = learning.fitted(columns, name, linked, lambda: _fit(learning, rows, linked))
+    question = Question(
+        name,
+        lambda some: Tried(target.count(some, None), target.count(some[rows.mask[some]], None)),
+        lambda tried: effect_by_itself(tried, fit, linked.properties),
+        lambda tried: _excess(tried, len(rows.reaching) / max(1, len(learning.rows))),
+        columns,
+        linked.properties,
+        linked,
+    )
+    pieces = weigh(scope, learning, question, around_numbers(collect(scope, table, evidence_parts, target.learned)))
+    found = chances(
+        GoalCounts(float(len(learning.rows)), float(len(rows.reaching)), Tried(learning.counts, rows.counts)),
+        fit,
+        described(scope, learning, question, pieces),
+        linked.properties,
+    )
+    evidence = tuple(piece.evidence for piece in pieces)
+    return GoalChances(rows.shown, target, np.flatnonzero(allowed), evidence, linked, found)
 
 
 @dataclass(frozen=True)
-class _GoalCounts:
-    """What is known of one goal of a target."""
+class _GoalRows:
+    """The rows learned from that reach a goal."""
 
     shown: dict[str, JsonValue]
-    all_rows: Counter
-    goal_rows: Counter
-    tables: tuple[TableView, ...]  # other tables that the goal looks at
-    fitted: dict[str, tuple[LinkedProperties, float, Pooled]] = field(default_factory=dict)
-
-    @property
-    def tried(self) -> Tried:
-        return Tried(self.all_rows.candidates, self.goal_rows.candidates)
-
-    def without_evidence(self, linked: LinkedProperties) -> tuple[float, Pooled]:
-        """The base rate and the candidates' own chances by these properties; worked out once."""
-        known = self.fitted.get("last")
-        if known is None or known[0] is not linked:
-            base, pooled = of_candidates(self.all_rows.rows, self.goal_rows.rows, self.tried, linked.properties)
-            known = self.fitted["last"] = (linked, base, pooled)
-        return known[1], known[2]
+    mask: NDArray[np.bool_]
+    reaching: Rows
+    counts: Numbers  # per candidate, how many of them have it
+    tables: tuple[TableView, ...]  # that the goal looks at, beside that of `from`
 
 
-def _goal_counts(scope: Scope, table: TableView, target: Target, goal: Proposition) -> _GoalCounts:
+def _goal_rows(scope: Scope, table: TableView, target: Target, goal: Proposition) -> _GoalRows:
     shown = said(scope, table, goal)
     key = ("goal", json.dumps(shown, sort_keys=True))
     found = target.kept.get(key)
-    if isinstance(found, _GoalCounts) and all(scope.view.tables.get(one.name) is one for one in found.tables):
+    if isinstance(found, _GoalRows) and all(scope.view.tables.get(one.name) is one for one in found.tables):
         return found
-    rows = as_mask(rows_satisfying(scope, table, as_filter(scope, table, goal)), table.row_count)
-    of_goal = replace(target, population=rows & target.learned, kept={})
-    made = _GoalCounts(
-        shown,
-        Counter(scope, table, target),
-        Counter(scope, table, of_goal),
-        tuple(_tables_behind(scope, table, goal)),
-    )
+    mask = as_mask(rows_satisfying(scope, table, as_filter(scope, table, goal)), table.row_count) & target.learned
+    reaching = np.flatnonzero(mask).astype(np.uint32)
+    tables = tuple(one for column in _columns_behind_links(scope, table, goal) for one in column.tables)
+    made = _GoalRows(shown, mask, reaching, target.count(reaching, None), tables)
     goals = [one for one in list(target.kept) if isinstance(one, tuple) and one[0] == "goal"]
     for old in goals[: max(0, len(goals) + 1 - MOST_GOALS_KEPT)]:
         target.kept.pop(old, None)
@@ -172,23 +174,22 @@ def _goal_counts(scope: Scope, table: TableView, target: Target, goal: Propositi
     return made
 
 
-def _tables_behind(scope: Scope, table: TableView, goal: Proposition) -> Iterator[TableView]:
+def _fit(learning: Learning, rows: _GoalRows, linked: LinkedProperties) -> GoalFit:
+    """What the first rows say without evidence."""
+    first, reaching = learning.first_of(learning.rows), learning.first_of(rows.reaching)
+    tried = Tried(learning.target.count(first, None), learning.target.count(reaching, None))
+    return fit_goal(GoalCounts(float(len(first)), float(len(reaching)), tried), linked.properties)
+
+
+def _columns_behind_links(scope: Scope, table: TableView, goal: Proposition) -> Iterator[PathColumn]:
+    """The fields of the goal that other tables hold."""
     for path in sorted(fields_of(goal)):
-        holder = table
-        for segment in path[:-1]:
-            if segment in holder.schema.columns:
-                holder = hop_of(scope, holder, segment, FieldName(path, "goal", "goal")).target
-                yield holder
+        if len(path) > 1:
+            yield path_column(scope, table, FieldName(path, "goal", f"goal.{'.'.join(path)}"))
 
 
-def _with_counts(scope: Scope, known: _GoalCounts, pieces: Sequence[Evidence]) -> Iterator[tuple[CountedPiece, float]]:
-    """The pieces that rows learned from have, each with how far the goal's rate with it is from the usual one."""
-    rate = known.goal_rows.rows / max(1.0, known.all_rows.rows)
-    for piece in pieces:
-        scope.deadline.check()
-        tried = Tried(known.all_rows.with_piece(piece), known.goal_rows.with_piece(piece))
-        rows = known.all_rows.rows_with(piece, tried.trials)
-        trials = float(tried.trials.sum())
-        excess = abs(float(tried.successes.sum()) - trials * rate)
-        if rows:
-            yield CountedPiece(piece, rows, tried), excess / math.sqrt(trials * rate * (1.0 - rate) + 1.0)
+def _excess(tried: Tried, rate: float) -> float:
+    """How far the goal's rate among some rows is from the usual one, in standard deviations."""
+    trials = float(tried.trials.sum())
+    excess = abs(float(tried.successes.sum()) - trials * rate)
+    return excess / math.sqrt(trials * rate * (1.0 - rate) + 1.0)

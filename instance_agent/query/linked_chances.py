@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
 from instance_agent.inference import why
-from instance_agent.inference.candidates import Likely, Shares, base_shares, likely
+from instance_agent.inference.candidates import Likely, ShareFit, effect_by_itself, fit_shares, likely, usual_logs
+from instance_agent.inference.piece_effects import of_entries
 from instance_agent.inference.pooling import Tried
 from instance_agent.inference.properties import Numbers
-from instance_agent.query.candidate_counts import CountedPiece, Counter, around_numbers, described, most_telling
 from instance_agent.query.evidence import Evidence, collect
 from instance_agent.query.linked_properties import LinkedProperties, linked_properties
+from instance_agent.query.near_numbers import around_numbers
 from instance_agent.query.propositions import Proposition, PropositionSet
 from instance_agent.query.scope import Scope
 from instance_agent.query.scores import HighlightOptions
 from instance_agent.query.targets import Target
+from instance_agent.query.weighing import Learning, Question, described, weigh
 from instance_agent.schema.types import JsonValue
 
 
@@ -54,35 +56,26 @@ class LinkedChances:
         The candidate's base rate; a lift per piece of evidence for each of its properties, and itself; a normaliser.
         """
         candidate = int(self.places[place])
-        base = why.BaseP(math.exp(float(self.likely.base.logs[candidate])), self.proposition(place))
+        base = why.BaseP(math.exp(float(self.likely.usual[candidate])), self.proposition(place))
         lifts = tuple(self._lifts(candidate))
         product = why.value_of(why.Product((base, *lifts)))
         norm = why.Norm("exclusiveness", float(self.probabilities[place]) / product)
         return why.Product((base, why.Product((norm,)), *lifts))
 
     def _lifts(self, candidate: int) -> Iterator[why.Node]:
-        properties = self.linked.properties
+        properties, link = self.linked.properties, ".".join(self.target.path)
         start, end = properties.offsets[candidate : candidate + 2].tolist()
-        of_pieces = [_by_features(piece, candidate) for piece in self.likely.pieces]
+        told = [of_entries(piece.of_features, candidate, properties) for piece in self.likely.pieces]
         for place, feature in enumerate(properties.features[start:end].tolist()):
-            shown = self.linked.shown(feature, ".".join(self.target.path))
-            told = [float(effects[place]) if len(effects) else 0.0 for effects in of_pieces]
-            yield from self._hit(shown, told)
-        for piece, share, effects in zip(self.evidence, self.likely.pieces, of_pieces, strict=True):
-            yield why.Lift(math.exp(float(share.logs[candidate] - effects.sum())), piece.proposition)
-
-    def _hit(self, shown: dict[str, JsonValue], effects: Sequence[float]) -> Iterator[why.Node]:
-        factors = tuple(
-            why.Lift(math.exp(effect), piece.proposition)
-            for piece, effect in zip(self.evidence, effects, strict=True)
-            if effect
-        )
-        if factors:
-            yield why.HitLift(shown, factors)
-
-
-def _by_features(share: Shares, candidate: int) -> Numbers:
-    return np.empty(0) if share.effects is None else share.effects.of_entries(np.array([candidate]))[0]
+            factors = tuple(
+                why.Lift(math.exp(float(effects[place])), piece.proposition)
+                for piece, effects in zip(self.evidence, told, strict=True)
+                if effects[place]
+            )
+            if factors:
+                yield why.HitLift(self.linked.shown(feature, link), factors)
+        for piece, effect, effects in zip(self.evidence, self.likely.pieces, told, strict=True):
+            yield why.Lift(math.exp(float(effect.total[candidate] - effects.sum())), piece.proposition)
 
 
 def linked_chances(
@@ -99,42 +92,37 @@ def linked_chances(
     based_on: what of the linked rows counts; None: all their columns. Raises 400 for what doesn't fit the schema.
     """
     linked = linked_properties(scope, target, based_on)
-    counter = Counter(scope, table, target)
-    base = _base(counter, linked)
+    learning = Learning(scope, table, target)
+    places = np.flatnonzero(allowed)
+    if not len(target.candidates):
+        nothing = np.empty(0)
+        return LinkedChances(target, places, (), linked, Likely(nothing, (), nothing, nothing))
+    name = ("shares", None if based_on is None else repr(based_on))
+    fit = learning.fitted((), name, linked, lambda: _fit(learning, linked))
     scope.deadline.check()
-    pieces = around_numbers(collect(scope, table, list(parts), target.learned))
-    counted = most_telling(_with_counts(scope, counter, base, pieces), linked.properties)
-    found = likely(base, described(scope, counter, counted), linked.properties, allowed)
-    order = tuple(piece.evidence for piece in counted)
-    return LinkedChances(target, np.flatnonzero(allowed), order, linked, found)
+    question = Question(
+        name,
+        lambda rows: Tried(np.full(len(target.candidates), float(len(rows))), target.count(rows, None)),
+        lambda tried: effect_by_itself(tried, fit, linked.properties),
+        lambda tried: _excess(tried, fit),
+        (),
+        linked.properties,
+        linked,
+    )
+    pieces = weigh(scope, learning, question, around_numbers(collect(scope, table, list(parts), target.learned)))
+    usual = usual_logs(float(len(learning.rows)), learning.counts, fit.expected)
+    told = described(scope, learning, question, pieces)
+    found = likely(usual, told, linked.properties, allowed)
+    return LinkedChances(target, places, tuple(piece.evidence for piece in pieces), linked, found)
 
 
-@dataclass(frozen=True)
-class _Base:
-    linked: LinkedProperties
-    shares: Shares
+def _fit(learning: Learning, linked: LinkedProperties) -> ShareFit:
+    """What the first rows say without evidence."""
+    first = learning.first_of(learning.rows)
+    return fit_shares(float(len(first)), learning.target.count(first, None), linked.properties)
 
 
-def _base(counter: Counter, linked: LinkedProperties) -> Shares:
-    """The shares without evidence, kept with the target."""
-    kept = counter.target.kept
-    found = kept.get("base shares")
-    if not isinstance(found, _Base) or found.linked is not linked:
-        shares = base_shares(counter.rows, counter.candidates, linked.properties)
-        found = kept["base shares"] = _Base(linked, shares)
-    return found.shares
-
-
-def _with_counts(
-    scope: Scope, counter: Counter, base: Shares, pieces: Sequence[Evidence]
-) -> Iterator[tuple[CountedPiece, float]]:
-    """The pieces that rows learned from have, each with how far their candidates are from the usual ones."""
-    usual = np.exp(base.logs)
-    for piece in pieces:
-        scope.deadline.check()
-        counts = counter.with_piece(piece)
-        rows = counter.rows_with(piece, counts)
-        if rows:
-            expected = rows * usual
-            excess = float(np.sum((counts - expected) ** 2 / (expected + 1.0)))
-            yield CountedPiece(piece, rows, Tried(np.full(len(counts), rows), counts)), excess
+def _excess(tried: Tried, fit: ShareFit) -> float:
+    """How far the candidates of some rows are from the usual ones."""
+    expected = tried.trials * np.exp(fit.logs)
+    return float(np.sum((tried.successes - expected) ** 2 / (expected + 1.0)))

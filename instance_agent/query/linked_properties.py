@@ -242,6 +242,6 @@ def _joined(columns: list[_Entries], candidate_count: int, tables: tuple[TableVi
     order = np.argsort(candidates * int(counts.sum()) + features, kind="stable")
     offsets: Codes = np.zeros(candidate_count + 1, np.int64)
     np.cumsum(np.bincount(candidates, minlength=candidate_count), out=offsets[1:])
-    of_feature = np.repeat(np.arange(len(columns), dtype=np.int32), counts)
-    properties = Properties(offsets, features[order].astype(np.int32), of_feature, len(columns))
+    of_feature = np.repeat(np.arange(len(columns)), counts)
+    properties = Properties(offsets, features[order], of_feature, len(columns))
     return LinkedProperties(properties, tuple(one.names for one in columns), starts, tables)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
 from instance_agent.inference import why
+from instance_agent.query.best_first import best_first
 from instance_agent.query.evidence import split
 from instance_agent.query.filters import population
 from instance_agent.query.hits import CandidateHits, candidate_page, ranked_hit
@@ -53,7 +54,7 @@ def match_(scope: Scope, query: Match) -> Page:
         about_target=about_target,
         refused=frozenset() if target.linked is None else frozenset({"feature"}),
     )
-    return candidate_page(hits, np.argsort(-told, kind="stable"), query.select, ranked_hit(target), query.slice)
+    return candidate_page(hits, best_first(told, query.slice), query.select, ranked_hit(target), query.slice)
 
 
 def _chances(

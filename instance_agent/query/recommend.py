@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from instance_agent.query.best_first import best_first
 from instance_agent.query.evidence import split
 from instance_agent.query.filters import population
 from instance_agent.query.goals import goal_chances
@@ -48,7 +47,7 @@ def recommend(scope: Scope, query: Recommend) -> Page:
         about_target=about_target,
         refused=frozenset() if target.linked is None else frozenset({"feature"}),
     )
-    return candidate_page(hits, np.argsort(-told, kind="stable"), query.select, ranked_hit(target), query.slice)
+    return candidate_page(hits, best_first(told, query.slice), query.select, ranked_hit(target), query.slice)
 
 
 def _no_scores(goal: Score) -> Exception:

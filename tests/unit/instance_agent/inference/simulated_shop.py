@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.inference.goals import Chances, Piece, chances, of_candidates
+from instance_agent.inference.goals import Chances, GoalCounts, chances, effect_by_itself, fit_goal
 from instance_agent.inference.log_odds import probabilities
+from instance_agent.inference.piece_effects import KnownPiece, Piece
 from instance_agent.inference.pooling import Tried
 from instance_agent.inference.properties import Properties
 
@@ -43,14 +44,15 @@ class Shop:
     def chances(self, customer: int | None, properties: Properties) -> Chances:
         """Of a purchase, per product, for a customer of whom the segment is known, too."""
         everything = self.tried(self.learned)
-        base, own = of_candidates(everything.trials.sum(), everything.successes.sum(), everything, properties)
+        counts = GoalCounts(everything.trials.sum(), everything.successes.sum(), everything)
+        fit = fit_goal(counts, properties)
         if customer is None:
-            return chances(base, own, [], properties)
+            return chances(counts, fit, [], properties)
         like = self.segments[self.customers] == self.segments[customer]
         theirs = self.customers == customer
         news = 1.0 - float((theirs & self.learned).sum() / (like & self.learned).sum())
-        pieces = [Piece(self.tried(like), np.empty(0), 1.0), Piece(self.tried(theirs), np.ones(1), news)]
-        return chances(base, own, pieces, properties)
+        segment = KnownPiece(effect_by_itself(self.tried(like), fit, properties), np.empty(0))
+        return chances(counts, fit, [segment, Piece(self.tried(theirs), np.ones(1), news)], properties)
 
 
 def make_shop(seed: int, customers: int = 150, products: int = 120, impressions: int = 40_000) -> Shop:
@@ -84,6 +86,6 @@ def properties_of(*columns: NDArray[np.int64]) -> Properties:
     counts = [int(column.max()) + 1 for column in columns]
     starts = np.cumsum([0, *counts[:-1]])
     features = np.stack([column + start for column, start in zip(columns, starts, strict=True)], axis=1)
-    of_feature = np.repeat(np.arange(len(columns)), counts).astype(np.int32)
+    of_feature = np.repeat(np.arange(len(columns)), counts)
     offsets = np.arange(len(features) + 1) * len(columns)
-    return Properties(offsets, features.reshape(-1).astype(np.int32), of_feature, len(columns))
+    return Properties(offsets, features.reshape(-1), of_feature, len(columns))
