@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -87,17 +86,21 @@ class Groups:
 def sums(groups: NDArray[np.int64], values: Floats, count: int) -> Floats:
     """The sum of each group's values, nearly always the exact one rounded once, whatever their order.
 
-    Each value is cut into pieces of so few bits that adding up all pieces of one level makes no error (S. M. Rump,
-    T. Ogita, S. Oishi, Accurate floating-point summation, 2008); the levels' sums are added at last.
+    Each value is cut into pieces of so few bits that adding up a group's pieces of one level makes no error (S. M.
+    Rump, T. Ogita, S. Oishi, Accurate floating-point summation, 2008); the levels' sums are added at last. What is
+    left after the last level is less than 2 ** -90 of the group's largest value.
     """
     levels: list[Floats] = []
     rest = values
+    bits = np.frexp(np.bincount(groups, minlength=count).astype(np.float64))[1] + 1
     for _ in range(LEVELS):
-        largest = float(np.abs(rest).max(initial=0.0))
-        exponent = math.frexp(largest)[1] + math.frexp(len(rest))[1] + 1
-        if not largest or exponent > LARGEST_EXPONENT:
+        largest = np.zeros(count)
+        np.maximum.at(largest, groups, np.abs(rest))
+        exponents = np.frexp(largest)[1] + bits
+        if not largest.any() or exponents.max(initial=0) > LARGEST_EXPONENT:
             break
-        coarse = (rest + 2.0**exponent) - 2.0**exponent
+        cut = np.ldexp(1.0, exponents)[groups]
+        coarse = (rest + cut) - cut
         levels.append(np.bincount(groups, coarse, count).astype(np.float64))
         rest = rest - coarse
     total = np.bincount(groups, rest, count).astype(np.float64)
