@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from instance_agent.inference.relation import Relations
@@ -68,16 +67,14 @@ def order(by: str) -> Compare:
     return compare
 
 
-def ranks(by: str) -> Compare:
-    """The recorded hits stand in the same order among all of ours."""
+def same_hits(by: str) -> Compare:
+    """The same hits, in whatever order; names stand in theirs. Hits are known by one of their members."""
 
     def compare(asked: Asked) -> str | None:
-        all_of_ours = [_known(hit[by]) for hit in asked.wide["hits"]]
-        wanted = [_known(hit[by]) for hit in asked.example.response["hits"]]
-        if not set(wanted) <= set(all_of_ours):
-            return f"not among ours: {set(wanted) - set(all_of_ours)}"
-        places = [all_of_ours.index(one) for one in wanted]
-        return None if all(one < other for one, other in pairwise(places)) else f"they stand at {places}"
+        def sorted_hits(hits: list[dict[str, Any]]) -> list[list[tuple[str, Any]]]:
+            return [list(hit.items()) for hit in sorted(hits, key=lambda hit: _known(hit[by]))]
+
+        return _unless_equal(sorted_hits(asked.example.response["hits"]), sorted_hits(asked.ours["hits"]))
 
     return compare
 
