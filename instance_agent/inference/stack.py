@@ -220,7 +220,6 @@ def _others(
     if wanted[:2].any():
         expected = others[0]
         expected[: sample.class_count] = frame.kernel.expected(distances, without)
-        others[1] = np.log(np.maximum(expected, FLOOR))
     if len(without):
         np.subtract.at(class_rows, classes[without], 1.0)
         distances[without] = np.inf
@@ -228,6 +227,11 @@ def _others(
         classes[without] = -1
     likely = np.exp(together - together.max())
     likely = likely / likely.sum() + 1e-12
+    # What no sample row shows can't be told from the sample: there the evidence alone speaks.
+    new = np.flatnonzero(class_rows <= 0)
+    others[0] *= 1.0 - likely[new].sum()
+    others[0, new] = likely[new]
+    others[1] = np.log(np.maximum(others[0], FLOOR))
     if wanted[2:4].any():
         others[2:4] = neighbours.votes(sample, distances, likely)
     if wanted[4]:
@@ -235,4 +239,5 @@ def _others(
             one_dependence.log_probabilities(having, classes, smoothed_shares(class_rows)) if len(having) > 1 else None
         )
         others[4] = np.log(likely) if found is None else found
+    others[2:, new] = np.log(likely[new])
     return others

@@ -123,12 +123,13 @@ def rows_like(part: Part, given: Given, without: Places) -> Places:
 
 def _news(sample: Sample, part: Listed, given: list[Given]) -> Numbers:
     """What part of each feature is news beside the others, by their correlation in the sample; see `redundancy`."""
-    having = np.zeros((len(given), sample.size), np.float32)
+    having = np.zeros((len(given), -(-sample.size // 64) * 64), np.bool_)
     counts = np.zeros((len(given), sample.class_count))
     for at, one in enumerate(given):
         rows = rows_like(part, one, NO_PLACES)
-        having[at, rows] = 1.0
+        having[at, rows] = True
         counts[at] = np.bincount(sample.classes[rows], minlength=sample.class_count)
-    overlaps = (having @ having.T).astype(np.float64)
+    words = np.packbits(having, axis=1).view(np.uint64)
+    overlaps = np.bitwise_count(words[:, None] & words[None, :]).sum(axis=2, dtype=np.float64)
     correlations = redundancy.correlations(overlaps, counts, sample.class_rows, float(sample.size))
     return np.asarray(1.0 / correlations.sum(axis=1), dtype=np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -100,7 +100,7 @@ class ArrayColumn:
 class Table:
     """Rows as columns of cells and one target; None in the target: not learned from."""
 
-    columns: dict[str, Sequence[Cell]]
+    columns: Mapping[str, Sequence[Cell]]
     target: Sequence[Cell]
     texts: frozenset[str] = frozenset()
     cache: dict[Hashable, object] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Table:
             for name, cells in self.columns.items()
         ]
 
-    def problem(self, query: dict[str, Cell], without: Sequence[int] = ()) -> Problem:
+    def problem(self, query: Mapping[str, Cell], without: Sequence[int] = ()) -> Problem:
         """What is asked when `query` says so much of its columns."""
         given = [
             piece for at, column in enumerate(self.array_columns) for piece in column.given(at, query.get(column.path))
