@@ -200,17 +200,33 @@ def why_is_the_product(asked: Asked) -> str | None:
     return None
 
 
+def why_is_the_power(asked: Asked) -> str | None:
+    """An estimate by regression is e to the sum of the terms in its explanation, there and here, to 1e-9."""
+    for answer in (asked.example.response, asked.ours):
+        power = sum(term["value"] for term in answer["why"]["power"]["terms"])
+        if not math.isclose(math.exp(power), answer["estimate"], rel_tol=1e-9):
+            return f"{math.exp(power)} instead of {answer['estimate']}"
+    return None
+
+
 def names_in_why(asked: Asked) -> str | None:
     """Nodes of one type have the same names in recorded explanations and in ours."""
-    recorded = {(node["type"], *sorted(node)) for hit in asked.example.response["hits"] for node in _nodes(hit["$why"])}
-    ours = {(node["type"], *sorted(node)) for hit in asked.ours["hits"] for node in _nodes(hit["$why"])}
+    recorded, ours = (
+        {(node["type"], *sorted(node)) for node in _nodes(answer)} for answer in (asked.example.response, asked.ours)
+    )
     return None if ours <= recorded else f"{ours - recorded}"
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    yield tree
-    for factor in tree.get("factors", ()):
-        yield from _nodes(factor)
+def _nodes(json: Any) -> Iterator[dict[str, Any]]:
+    """Every node of the explanations in this."""
+    if isinstance(json, dict):
+        if "type" in json:
+            yield json
+        for value in json.values():
+            yield from _nodes(value)
+    elif isinstance(json, list):
+        for value in json:
+            yield from _nodes(value)
 
 
 def _known(value: Any) -> str:

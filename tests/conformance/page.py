@@ -17,7 +17,8 @@ The published rows are of another day than the recorded database. They have text
 arrays of them), no `cost`, and no table of impressions: what was bought in each context follows from the baskets, what
 else was shown is put in by a rule. So counts over impressions agree only where they count purchases. Probabilities are
 no promise of the wire format: they are held to stated tolerances, which say how far ours are from the recorded ones,
-not which are better.
+not which are better. Where the rows of a recording aren't published, what can be shown is: that its numbers follow from
+its counts by our arithmetic, or that another question of the same kind is answered with the same names.
 
 | Recording | Compared | Result | Why |
 |---|---|---|---|"""
