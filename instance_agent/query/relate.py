@@ -68,7 +68,8 @@ NUMBERS: Final[Mapping[str, Number]] = MappingProxyType(
 """The numbers of a hit, by their path in it."""
 
 DEFAULT_ORDER: Final = (("relation.mi", Sorting.DESCENDING),)
-VALUES_PER_HIT: Final = 24
+VALUES_PER_HIT: Final = 100
+"""What a hit takes in memory, in values of a row: its numbers are in objects and lists of their own."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,7 @@ def _of_one_field(one: Member, other: Member) -> bool:
 
 def _counted(scope: Scope, counter: Counter, condition: Member, related: Member) -> Block:
     """Counts along the longer side, once for each of the shorter."""
-    population = counter.population(condition, related)
-    one, other = counter.counted(condition, population), counter.counted(related, population)
+    rows, one, other = counter.counted(condition, related)
     together = np.empty((len(condition), len(related)), np.int32)
     along_related = len(condition) <= len(related)
     for place in range(min(together.shape)):
@@ -166,7 +166,7 @@ def _counted(scope: Scope, counter: Counter, condition: Member, related: Member)
             together[:, place] = one.within(other.rows(place))
     longer = other if along_related else one
     levels = longer.levels if max(together.shape) >= WORTH_LEVELS else None
-    return Block(condition, related, population.size, one.totals, other.totals, together, levels)
+    return Block(condition, related, rows, one.totals, other.totals, together, levels)
 
 
 def _ordered(scope: Scope, blocks: list[Block], keys: list[tuple[Number, Sorting]], wanted: int) -> NDArray[np.int64]:

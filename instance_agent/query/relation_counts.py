@@ -44,8 +44,6 @@ class Population:
         self.size = table.live_count if rows is None else size_of(rows)
         self.whole = rows is None or self.size == table.live_count
         """Are these all rows of the table?"""
-        self.counted: dict[int, Counted] = {}
-        """Members that were counted, by their identity."""
 
     @cached_property
     def rows(self) -> RowSet:
@@ -221,11 +219,19 @@ class Counter:
         self._table = table
         self._rows = rows
         self._populations: dict[tuple[int, int], Population] = {}
+        self._counted: dict[tuple[int, int], Counted] = {}
         self._found: dict[int, RowSet] = {}
         self._held = 0
 
-    def population(self, one: Member, other: Member) -> Population:
-        """The rows that relations between the two are about."""
+    def counted(self, one: Member, other: Member) -> tuple[int, Counted, Counted]:
+        """How many rows relations between the two are about, and both of them counted in these.
+
+        Members are told apart by their identity. What was counted is kept for the next pairs.
+        """
+        population = self._population(one, other)
+        return population.size, self._in(population, one), self._in(population, other)
+
+    def _population(self, one: Member, other: Member) -> Population:
         key = (id(one.given), id(other.given))
         found = self._populations.get(key)
         if found is None:
@@ -236,12 +242,13 @@ class Counter:
                     rows = narrowed if rows is None else both(rows, narrowed)
             if len(self._populations) >= MOST_POPULATIONS:
                 self._populations.clear()
+                self._counted.clear()
             found = self._populations[key] = Population(self._table, rows)
         return found
 
-    def counted(self, member: Member, population: Population) -> Counted:
-        """The member in the population; the same one the next time. Members are told apart by their identity."""
-        found = population.counted.get(id(member))
+    def _in(self, population: Population, member: Member) -> Counted:
+        key = (id(member), id(population))
+        found = self._counted.get(key)
         if found is None:
             self._scope.deadline.check()
             if isinstance(member, ColumnFeatures):
@@ -249,7 +256,7 @@ class Counter:
             else:
                 rows = self._rows_of(member)
                 found = CountedCondition(rows if population.whole else both(rows, population.rows))
-            population.counted[id(member)] = found
+            self._counted[key] = found
         return found
 
     def _rows_of(self, proposition: Condition | Given) -> RowSet:
