@@ -30,8 +30,13 @@ def as_mask(rows: RowSet, size: int) -> Mask:
     if rows.dtype == np.bool_:
         return np.asarray(rows, dtype=np.bool_)
     mask = np.zeros(size, dtype=np.bool_)
-    mask[rows] = True
+    mask[as_places(rows)] = True
     return mask
+
+
+def as_places(rows: RowSet) -> NDArray[np.intp]:
+    """The rows as numpy uses them to index: writing to many places is several times quicker than by other types."""
+    return np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.intp)
 
 
 def as_list(rows: RowSet) -> Rows:
@@ -63,7 +68,7 @@ def without(rows: RowSet, removed: RowSet) -> RowSet:
         if removed.dtype == np.bool_:
             return kept & ~removed
         kept = kept.copy()
-        kept[removed] = False
+        kept[as_places(removed)] = False
         return kept
     listed = as_list(rows)
     return listed[~contained(removed, listed)]
@@ -72,7 +77,7 @@ def without(rows: RowSet, removed: RowSet) -> RowSet:
 def contained(rows: RowSet, sought: Rows) -> Mask:
     """Which of the rows `sought` (increasing) are in the set."""
     if rows.dtype == np.bool_:
-        return np.asarray(rows[sought], dtype=np.bool_)
+        return np.asarray(rows.take(sought), dtype=np.bool_)
     listed = as_list(rows)
     if not listed.size or not sought.size:
         return np.zeros(sought.size, np.bool_)
@@ -82,7 +87,7 @@ def contained(rows: RowSet, sought: Rows) -> Mask:
         return found
     if sought.size <= max(FEW, listed.size // GALLOPS):
         return _looked_up(listed, sought)
-    return as_mask(listed, int(max(listed[-1], sought[-1])) + 1)[sought]
+    return as_mask(listed, int(max(listed[-1], sought[-1])) + 1).take(sought)
 
 
 def _looked_up(rows: Rows, sought: Rows) -> Mask:
@@ -104,14 +109,14 @@ def either(sets: Iterable[RowSet], size: int) -> RowSet:
         if mask is None and (rows.dtype == np.bool_ or (listed + rows.size) * SPARSE > size):
             mask = np.zeros(size, dtype=np.bool_)
             for earlier in lists:
-                mask[earlier] = True
+                mask[as_places(earlier)] = True
         if mask is None:
             lists.append(as_list(rows))
             listed += rows.size
         elif rows.dtype == np.bool_:
             mask |= as_mask(rows, size)
         else:
-            mask[rows] = True
+            mask[as_places(rows)] = True
     if mask is not None:
         return mask
     if len(lists) < 2:

@@ -33,7 +33,8 @@ def similar(scope: Scope, query: Similarity) -> Page:
     rows = everyone if query.where == EVERYTHING else both(everyone, rows_satisfying(scope, table, query.where))
     found = alike(scope, table, query.near)
     kept = contained(rows, found.rows)
-    found = Alike(found.rows[kept], found.logs[kept])
+    if not kept.all():
+        found = Alike(found.rows[kept], found.logs[kept])
     scope.deadline.check()
     page = _page(rows, found, query.slice)
     score = Likeness(query.near, sameness=False, place=PLACE)

@@ -35,12 +35,15 @@ from instance_agent.query.filters import everything
 from instance_agent.query.likeness_features import Feature, features_in
 from instance_agent.query.paths import PathColumn, path_column
 from instance_agent.query.propositions import Nearest, Proposition
-from instance_agent.query.rowsets import NO_ROWS, Rows, RowSet, as_list, contained, size_of
+from instance_agent.query.rowsets import NO_ROWS, Rows, RowSet, as_list, as_places, contained, size_of
 from instance_agent.query.scope import FieldName, Scope
 
 Numbers = NDArray[np.float64]
 LARGEST_LOG = 709.0
 ROWS_AT_ONCE = 65_536
+BLOCK = 1_024
+FEW_ROWS = 4_096
+"""So few rows are looked up in the posting lists; for more the lists are added up."""
 SPARSE = 64
 """Rows that share something are collected without an array of the whole table while they are fewer than one in so
 many of its rows."""
@@ -66,10 +69,12 @@ def likeness(
     scope: Scope, table: TableView, rows: Rows, near: Proposition, *, sameness: bool = False
 ) -> NDArray[np.float64]:
     """Per row, in whatever order they come, its likeness; or its sameness. Raises 400, `query_timeout`."""
-    if not sameness:
+    if not sameness and len(rows) > FEW_ROWS:
         return as_score(alike(scope, table, near).of(rows))
     distinct, places = np.unique(rows, return_inverse=True)
-    return _sameness(scope, table, distinct.astype(np.uint32), near)[places]
+    asked = distinct.astype(np.uint32)
+    found = _sameness(scope, table, asked, near) if sameness else as_score(_logs(scope, table, asked, near))
+    return found[places]
 
 
 def as_score(logs: Numbers) -> Numbers:
@@ -82,13 +87,25 @@ def alike(scope: Scope, table: TableView, near: Proposition) -> Alike:
     found = _Sums(table.row_count)
     for feature in features_in(scope, table, near):
         scope.deadline.check()
-        rows = as_list(feature.shared.rows())
-        weight = math.log(idf(table, len(rows)))
+        rows = feature.shared.rows()
+        weight = math.log(idf(table, size_of(rows)))
         if weight > 0:
-            found.add(rows, weight)
-            for again in _repetitions(scope, feature):
-                found.add(again, weight)
+            for shared in (rows, *_repetitions(scope, feature)):
+                found.add(shared, weight)
     return found.made()
+
+
+def _logs(scope: Scope, table: TableView, rows: Rows, near: Proposition) -> Numbers:
+    """The logarithms of these rows' likeness, added up in the same order as `alike` does. rows: increasing."""
+    logs = np.zeros(len(rows))
+    for feature in features_in(scope, table, near):
+        scope.deadline.check()
+        having = feature.shared.rows()
+        weight = math.log(idf(table, size_of(having)))
+        if weight > 0:
+            for shared in (having, *_repetitions(scope, feature)):
+                logs[contained(shared, rows)] += weight
+    return logs
 
 
 def nearest(scope: Scope, table: TableView, nearest: Nearest) -> RowSet:
@@ -112,9 +129,23 @@ def best(logs: Numbers, wanted: int) -> NDArray[np.intp]:
     wanted = min(wanted, len(logs))
     if not wanted:
         return np.empty(0, np.intp)
-    least = np.partition(logs, len(logs) - wanted)[len(logs) - wanted]
-    places = np.flatnonzero(logs >= least)
-    return places[np.argsort(-logs[places], kind="stable")[:wanted]]
+    least = _reached(logs, wanted)
+    near = np.flatnonzero(logs > least)
+    if len(near) > wanted:
+        least = float(np.partition(logs[near], len(near) - wanted)[len(near) - wanted])
+        near = near[logs[near] > least]
+    near = near[np.argsort(-logs[near], kind="stable")]
+    if len(near) == wanted:
+        return near
+    return np.concatenate((near, np.flatnonzero(logs == least)[: wanted - len(near)]))
+
+
+def _reached(logs: Numbers, wanted: int) -> float:
+    """A number that at least so many reach, and seldom many more: the largest of each block give it."""
+    blocks = logs[: len(logs) // BLOCK * BLOCK].reshape(-1, BLOCK)
+    if len(blocks) < wanted:
+        return -math.inf
+    return float(np.partition(blocks.max(axis=1), len(blocks) - wanted)[len(blocks) - wanted])
 
 
 def explain_likeness(
@@ -156,24 +187,33 @@ class _Sums:
         self._held = 0
         self._all: Numbers | None = None
 
-    def add(self, rows: Rows, amount: float) -> None:
+    def add(self, rows: RowSet, amount: float) -> None:
         """Add the amount, above 0, for each of these distinct rows."""
         if self._all is not None:
-            self._all[rows] += amount
+            self._add_to(self._all, rows, amount)
             return
-        self._lists.append(rows)
-        self._amounts.append(amount)
-        self._held += len(rows)
-        if self._held * SPARSE > self._row_count:
-            self._all = np.zeros(self._row_count)
-            for earlier, its_amount in zip(self._lists, self._amounts, strict=True):
-                self._all[earlier] += its_amount
+        if rows.dtype != np.bool_ and (self._held + len(rows)) * SPARSE <= self._row_count:
+            self._lists.append(as_list(rows))
+            self._amounts.append(amount)
+            self._held += len(rows)
+            return
+        self._all = np.zeros(self._row_count)
+        for earlier, its_amount in zip(self._lists, self._amounts, strict=True):
+            self._add_to(self._all, earlier, its_amount)
+        self._add_to(self._all, rows, amount)
+
+    @staticmethod
+    def _add_to(every: Numbers, rows: RowSet, amount: float) -> None:
+        if rows.dtype == np.bool_:
+            every += rows * amount
+        else:
+            every[as_places(rows)] += amount
 
     def made(self) -> Alike:
         """The rows that have a number; each is the sum of its amounts in the order in which they came."""
         if self._all is not None:
-            rows = np.flatnonzero(self._all).astype(np.uint32)
-            return Alike(rows, self._all[rows])
+            places = np.flatnonzero(self._all > 0)
+            return Alike(places.astype(np.uint32), self._all[places])
         if not self._held:
             return Alike(NO_ROWS, np.empty(0))
         distinct, places = np.unique(np.concatenate(self._lists), return_inverse=True)
@@ -181,12 +221,12 @@ class _Sums:
         return Alike(distinct.astype(np.uint32), np.bincount(places, amounts).astype(np.float64))
 
 
-def _repetitions(scope: Scope, feature: Feature) -> Iterator[Rows]:
+def _repetitions(scope: Scope, feature: Feature) -> Iterator[RowSet]:
     """The rows that share the feature a second time, a third, and so on."""
     for again in feature.repeated:
         scope.deadline.check()
-        rows = as_list(again.rows())
-        if not len(rows):
+        rows = again.rows()
+        if not size_of(rows):
             return
         yield rows
 

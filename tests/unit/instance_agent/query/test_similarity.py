@@ -25,7 +25,7 @@ from instance_agent.query.propositions import Equals, FieldTest, Nearest
 from instance_agent.query.rowsets import as_list
 from instance_agent.query.scope import Scope
 from instance_agent.query.similar import similar
-from instance_agent.query.similarity import LARGEST_LOG, alike, explain_likeness, likeness, nearest
+from instance_agent.query.similarity import LARGEST_LOG, alike, best, explain_likeness, likeness, nearest
 from instance_agent.schema.analyzers import make_analyzer
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.column_model import same
@@ -183,6 +183,7 @@ def test_sums_are_the_same_with_and_without_an_array_of_the_table(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(similarity, "SPARSE", sparse)
         patch.setattr(similarity, "ROWS_AT_ONCE", 7)
+        patch.setattr(similarity, "FEW_ROWS", 0)
         assert scores_of(layouts[seed, "disorder"], json) == expected
 
 
@@ -361,6 +362,18 @@ def test_the_nearest_are_the_first_of_those_that_share_something(
     assert positions(Nearest(asked, None, None, "")) == sorted(alike_ones)
     reached = [position for position, score in enumerate(scores) if score >= threshold]
     assert positions(Nearest(asked, None, threshold, "")) == reached
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.5, 1.0, 1.5, 2.0, 3.0]), max_size=60),
+    st.integers(0, 70),
+    st.sampled_from([1, 2, 7, 99]),
+)
+def test_the_best_are_the_first_of_all_in_order(logs: list[float], wanted: int, block: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(similarity, "BLOCK", block)
+        assert best(np.array(logs), wanted).tolist() == brute_force_order(logs)[:wanted]
 
 
 def test_a_hit_has_its_score_and_columns() -> None:
