@@ -125,9 +125,7 @@ def relate(scope: Scope, query: Relate) -> Page:
     makers = [(name, _member(name)) for name in (MEMBERS if query.select is None else query.select)]
     pairs = _pairs(scope, table, query)
     total = sum(len(condition) * len(related) for condition, related in pairs)
-    if total > MOST_PAIRS or len(pairs) > MOST_BLOCKS:
-        text = f"this relates {total} pairs of features, and one query at most {MOST_PAIRS}, of {MOST_BLOCKS} pairs of"
-        raise invalid(f"{text} fields or conditions; narrow 'relate' or 'where'", "relate")
+    _check_size(total, MOST_PAIRS, "features")
     start, end = query.slice.offset, min(query.slice.offset + query.slice.limit, total)
     check_size(max(0, end - start), VALUES_PER_HIT)
     counter = Counter(scope, table, rows)
@@ -142,9 +140,18 @@ def relate(scope: Scope, query: Relate) -> Page:
 def _pairs(scope: Scope, table: TableView, query: Relate) -> list[tuple[Member, Member]]:
     """Without a condition, every feature of the table but those of the related field itself."""
     related = features_of(scope, table, query.related)
-    if query.condition is not None:
-        return list(product(features_of(scope, table, (query.condition,)), related))
-    return [pair for pair in product(every_feature(scope, table), related) if not _of_one_field(*pair)]
+    if query.condition is None:
+        conditions = every_feature(scope, table)
+    else:
+        conditions = features_of(scope, table, (query.condition,))
+    _check_size(len(conditions) * len(related), MOST_BLOCKS, "fields and conditions")
+    return [pair for pair in product(conditions, related) if query.condition is not None or not _of_one_field(*pair)]
+
+
+def _check_size(pairs: int, most: int, what: str) -> None:
+    if pairs > most:
+        text = f"this relates {pairs} pairs of {what}, and one query relates at most {most}"
+        raise invalid(f"{text}; narrow 'relate' or 'where'", "relate")
 
 
 def _of_one_field(one: Member, other: Member) -> bool:
