@@ -31,6 +31,10 @@ class Observed:
     successes: Numbers  # 0..trials
     expected: Numbers  # successes expected, 0..trials
 
+    def at(self, places: NDArray[np.int64]) -> Observed:
+        """Those at these places."""
+        return Observed(self.trials[places], self.successes[places], self.expected[places])
+
 
 @dataclass(frozen=True)
 class Effects:
@@ -42,7 +46,7 @@ class Effects:
     tables" (1999).
     """
 
-    parts: NDArray[np.float64]  # 4 x groups: successes, failures expected, successes expected, failures
+    parts: NDArray[np.float64]  # groups x 4: successes, failures expected, successes expected, failures
 
     @classmethod
     def of(cls, observed: Observed, strength: float) -> Effects:
@@ -51,7 +55,7 @@ class Effects:
         rate = np.divide(observed.expected, trials, out=np.full(len(trials), 0.5), where=trials > 0)
         rate = np.clip(rate, 1e-13, 1.0 - 1e-13)
         more, less = strength / (1.0 - rate), strength / rate  # pseudo-successes, pseudo-failures
-        return cls(_parts(observed) + np.stack([more, less, more, less]))
+        return cls(_parts(observed) + np.stack([more, less, more, less], axis=1))
 
     @property
     def values(self) -> Numbers:
@@ -60,14 +64,14 @@ class Effects:
 
     def without(self, groups: NDArray[np.int64], own: Observed, places: NDArray[np.int64]) -> Numbers:
         """For each of `groups` the effect without a part of its trials: those of `own` at the place given with it."""
-        return _effects(self.parts[:, groups] - _parts(own)[:, places])
+        return _effects(self.parts.take(groups, axis=0) - _parts(own).take(places, axis=0))
 
 
 def _parts(observed: Observed) -> NDArray[np.float64]:
     failures_expected = observed.trials - observed.expected
     failures = observed.trials - observed.successes
-    return np.stack([observed.successes, failures_expected, observed.expected, failures])
+    return np.stack([observed.successes, failures_expected, observed.expected, failures], axis=1)
 
 
 def _effects(parts: NDArray[np.float64]) -> Numbers:
-    return np.asarray(np.log(parts[0] * parts[1] / (parts[2] * parts[3])), dtype=np.float64)
+    return np.asarray(np.log(parts[:, 0] * parts[:, 1] / (parts[:, 2] * parts[:, 3])), dtype=np.float64)

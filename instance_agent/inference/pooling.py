@@ -35,7 +35,10 @@ WEIGHT_PRECISION = 4.0
 """A column's weight is expected to be about so much, with a standard deviation of 1/√precision."""
 
 MOST_FITTED = 1_000
-"""Candidates that the weights are fitted to: those with the most trials."""
+"""Candidates that the weights are fitted to: those with the most successes expected, whatever came."""
+
+LEAST_EXPECTED = 0.05
+"""A candidate without a success, and with fewer expected, isn't left out of its features' effects: it hardly shows."""
 
 INTERCEPT_PRECISION = 1.0
 MOST_STEPS = 16
@@ -116,23 +119,27 @@ def _by_properties(
     """The log-odds per candidate that the properties let expect, length C, and the effect of each feature."""
     before = prior[seen]
     own = _deflated(tried.trials[seen], tried.successes[seen], probabilities(before))
-    entries, places = properties.entries_of(seen)
-    features = properties.features[entries]
-
-    def by_feature(part: Numbers) -> Numbers:
-        return np.asarray(np.bincount(features, part[places], properties.feature_count), dtype=np.float64)
-
-    sums = Observed(by_feature(own.trials), by_feature(own.successes), by_feature(own.expected))
+    sums = Observed(
+        properties.summed_by_feature(seen, own.trials),
+        properties.summed_by_feature(seen, own.successes),
+        properties.summed_by_feature(seen, own.expected),
+    )
     effects = Effects.of(sums, EFFECT_STRENGTH / (1.0 if news is None else news))
-    scores = effects.without(features, own, places) * properties.shares[entries]
+    fitted = _most_expected(own.expected)
+    apart = (own.successes > 0) | (own.expected >= LEAST_EXPECTED)
+    apart[fitted] = True
+    told = np.flatnonzero(apart)
+    entries, places = properties.entries_of(seen[told])
+    scores = effects.without(properties.features[entries], own, told[places]) * properties.shares[entries]
     cells = places * properties.column_count + properties.entry_columns[entries]
-    shift, weights = _weights(scores, cells, properties.column_count, own, before, news is None)
+    summed = np.bincount(cells, scores, len(told) * properties.column_count).astype(np.float64)
+    summed = summed.reshape(len(told), properties.column_count)
+    chosen = np.searchsorted(told, fitted)
+    shift, weights = _fit(summed[chosen], own.at(fitted), before[fitted], news is None)
     of_features = effects.values * weights[properties.columns]
     mean = prior + shift
-    if len(seen) < len(prior):
-        mean += properties.summed(of_features)
-    weighted = scores * weights[properties.entry_columns[entries]]
-    mean[seen] = before + shift + np.bincount(places, weighted, len(seen))
+    mean += properties.summed(of_features)
+    mean[seen[told]] = before[told] + shift + (summed * weights).sum(axis=1)
     return mean, of_features
 
 
@@ -147,26 +154,13 @@ def _deflated(trials: Numbers, successes: Numbers, expected: Numbers) -> Observe
     return Observed(worth * trials, worth * successes, worth * trials * expected)
 
 
-def _weights(
-    scores: Numbers, cells: Places, column_count: int, own: Observed, prior: Numbers, intercept: bool
-) -> tuple[float, Numbers]:
-    """The intercept and the weight of each column, fitted to the candidates that were tried most.
-
-    scores, cells: per entry its effect, and candidate · column_count + column. own, prior: per candidate.
-    """
-    summed = np.bincount(cells, scores, len(prior) * column_count).astype(np.float64)
-    fitted = _most_tried(own.trials)
-    told = Observed(own.trials[fitted], own.successes[fitted], own.expected[fitted])
-    return _fit(summed.reshape(len(prior), column_count)[fitted], told, prior[fitted], intercept)
-
-
-def _most_tried(trials: Numbers) -> Places:
-    """The places of the MOST_FITTED candidates with the most trials, the first ones among equals; increasing."""
-    if len(trials) <= MOST_FITTED:
-        return np.arange(len(trials))
-    least = np.partition(trials, len(trials) - MOST_FITTED)[len(trials) - MOST_FITTED]
-    more = np.flatnonzero(trials > least)
-    return np.sort(np.concatenate([more, np.flatnonzero(trials == least)[: MOST_FITTED - len(more)]]))
+def _most_expected(expected: Numbers) -> Places:
+    """The places of the MOST_FITTED candidates with the most successes expected, ties by place; increasing."""
+    if len(expected) <= MOST_FITTED:
+        return np.arange(len(expected))
+    least = np.partition(expected, len(expected) - MOST_FITTED)[len(expected) - MOST_FITTED]
+    more = np.flatnonzero(expected > least)
+    return np.sort(np.concatenate([more, np.flatnonzero(expected == least)[: MOST_FITTED - len(more)]]))
 
 
 def _fit(scores: NDArray[np.float64], own: Observed, prior: Numbers, intercept: bool) -> tuple[float, Numbers]:

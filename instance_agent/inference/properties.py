@@ -61,6 +61,28 @@ class Properties:
         having = np.flatnonzero(self.offsets[1:] > self.offsets[:-1])
         return having, self.offsets[having]
 
+    @cached_property
+    def _by_feature(self) -> tuple[Places, Places, Places]:
+        """Features that some candidate has; where each one's candidates start; and all candidates, by feature."""
+        order = np.argsort(self.features, kind="stable")
+        counts = np.bincount(self.features, minlength=self.feature_count)
+        having = np.flatnonzero(counts)
+        return having, (np.cumsum(counts) - counts)[having], self.candidates[order]
+
+    def summed_by_feature(self, candidates: Places, values: Numbers) -> Numbers:
+        """Per feature the sum of a value of those of these candidates that have it; length F."""
+        if 8 * len(candidates) < self.candidate_count:
+            entries, places = self.entries_of(candidates)
+            sums = np.bincount(self.features[entries], values[places], self.feature_count)
+            return np.asarray(sums, dtype=np.float64)
+        having, starts, of_feature = self._by_feature
+        found = np.zeros(self.feature_count)
+        if len(having):
+            of_candidates = np.zeros(self.candidate_count)
+            of_candidates[candidates] = values
+            found[having] = np.add.reduceat(of_candidates[of_feature], starts)
+        return found
+
     def summed(self, of_features: Numbers) -> Numbers:
         """Per candidate the sum of what its features add, each by its share; length C."""
         having, starts = self._starts

@@ -111,7 +111,10 @@ def linked_properties(scope: Scope, target: Target, based_on: PropositionSet | N
     """
     linked = target.linked
     if linked is None or based_on == ():
-        return _nothing(len(target.candidates))
+        nothing = target.kept.get("no properties")
+        if not isinstance(nothing, LinkedProperties):
+            nothing = target.kept["no properties"] = _nothing(len(target.candidates))
+        return nothing
     kept = linked.table.derived
     key = ("properties", linked.key, None if based_on is None else repr(based_on))
     found = kept.get(key)
