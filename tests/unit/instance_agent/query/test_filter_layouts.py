@@ -185,7 +185,7 @@ wheres: st.SearchStrategy[JsonValue] = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(wheres, st.sampled_from(SEEDS))
 def test_every_layout_finds_the_rows_that_looking_at_every_row_finds(
     layouts: Layouts, where: JsonValue, seed: int
@@ -195,7 +195,7 @@ def test_every_layout_finds_the_rows_that_looking_at_every_row_finds(
         assert found(layouts[seed, kind], "items", where) == expected, kind
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(wheres, st.sampled_from(SEEDS), st.sampled_from(KINDS))
 def test_looking_at_every_row_finds_what_posting_lists_find(
     layouts: Layouts, where: JsonValue, seed: int, kind: str
@@ -229,7 +229,7 @@ nearests: st.SearchStrategy[JsonValue] = st.sampled_from(
 all_wheres = st.one_of(wheres, st.tuples(nearests, wheres).map(lambda parts: {"$or": [{"$not": parts[0]}, parts[1]]}))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(all_wheres, all_wheres, all_wheres, st.sampled_from(SEEDS), st.sampled_from(KINDS))
 def test_filters_are_a_boolean_algebra_in_every_layout(
     layouts: Layouts, a: JsonValue, b: JsonValue, c: JsonValue, seed: int, kind: str
@@ -249,7 +249,7 @@ def test_filters_are_a_boolean_algebra_in_every_layout(
     assert same({"$or": [a, {"$and": [a, b]}]}, a)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(all_wheres, st.sampled_from(SEEDS), st.sampled_from(KINDS), st.randoms(use_true_random=False))
 def test_asking_about_some_rows_is_asking_about_all(
     layouts: Layouts, where: JsonValue, seed: int, kind: str, random_: random.Random
@@ -264,6 +264,45 @@ def test_asking_about_some_rows_is_asking_about_all(
     some = every[[random_.random() < 0.3 for _ in every]]
     expected = set(as_list(condition().rows()).tolist())
     assert condition().among(some).tolist() == [row in expected for row in some.tolist()]
+
+
+def every_condition(field: str, kind: str) -> list[JsonValue]:
+    """One field with each operator and several values of each."""
+    values, bounds = VALUES[kind], BOUNDS[kind]
+    if "." in field:
+        values, bounds = values[::3], bounds[::3]
+    tests: list[JsonValue] = [None, {"$defined": True}, {"$hash": {"$mod": [2, 0]}}, {"$hash": {"$gte": 2**62}}]
+    if kind == "Json":
+        tests += [{"$json": value} for value in values]
+    else:
+        tests += [test for value in values for test in (value, {"$has": value}, {"$match": value})]
+    if kind in ("String[]", "Int[]"):
+        tests += [[value] for value in values]
+        tests += [{"$is": [value, value]} for value in values]
+    elif kind != "Json":
+        tests += [{"$is": value} for value in values]
+    if kind not in ("Json", "Boolean"):
+        tests += [{order: bound} for order in ORDERS for bound in bounds]
+    if kind in ("String", "Text", "String[]"):
+        tests += [{"$startsWith": prefix} for prefix in ("", "a", "R", "\U0001f600")]
+    if kind in ("Int", "Long", "Int[]"):
+        tests += [{"$mod": mod} for mod in MODS]
+    return [{field: test} for test in tests]
+
+
+@pytest.mark.parametrize("kind", sorted(FIELDS))
+def test_every_operator_of_every_kind_of_field_by_itself_and_about_some_rows(layouts: Layouts, kind: str) -> None:
+    opinion = Opinion(TABLES[1])
+    for field in FIELDS[kind]:
+        for where in every_condition(field, kind):
+            expected = opinion.rows("items", where)
+            for layout in ("one segment", "disorder"):
+                view = layouts[1, layout]
+                assert found(view, "items", where) == expected, (layout, where)
+                table, scope = view.table("items"), Scope(view, Deadline.after(30.0))
+                some = as_list(everything(table))[::2]
+                asked = condition_of(scope, table, parse_proposition(where, "where")).among(some)
+                assert table.positions[some[asked]].tolist() == [row for row in expected if row % 2 == 0], where
 
 
 def test_the_features_of_a_column_are_the_column_itself() -> None:
