@@ -109,6 +109,8 @@ class Problem:
     """The problem of the first of these rows alone, which what is kept is fitted to: a few rows more don't change it.
     The same columns in the same order, with the counts of these rows; its classes are the first of the classes here.
     None: this problem itself."""
+    conditions: frozenset[int] = frozenset()
+    """Places of columns that are conditions: nothing is fitted to these, since each query may have its own."""
     without: Rows = field(default_factory=lambda: NO_ROWS)
     """Rows to leave out, increasing, a few of those learned from: the answer is as though they weren't learned from,
     though all counts above and in the columns include them. What is fitted and cached may have seen them."""

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.inference import blend, kernel, likeness, neighbours, one_dependence
-from instance_agent.inference.gate import smoothed_shares
+from instance_agent.inference.gate import log_bayes_factor, smoothed_shares
 from instance_agent.inference.kernel import Kernel
-from instance_agent.inference.naive_bayes import base_rates
+from instance_agent.inference.naive_bayes import base_rates, log_lifts
 from instance_agent.inference.pieces import Counting
 from instance_agent.inference.problem import Column, Given, Numbers, Problem
 from instance_agent.inference.sample import (
@@ -41,8 +41,11 @@ FITTED_ON = 128
 """Rows that weights are fitted to."""
 
 LEAST_FITTED_ON = 24
-MOST_SAID = 3_000_000
+MOST_SAID = 1_000_000
 """Numbers that the voices say about all rows the weights are fitted to: rows x voices x classes."""
+
+MOST_PIECES_HEARD = 8_000
+"""Pieces of evidence of all rows the weights are fitted to: of rows that say very much there are fewer."""
 
 LEAST_ROWS = 32
 FLOOR = 1e-2
@@ -50,6 +53,9 @@ FLOOR = 1e-2
 
 OTHER_VOICES = 5
 """The regression as it is and in logarithms, the votes of few and of many neighbours, one-dependence estimators."""
+
+CONDITION_WEIGHT = 0.7
+"""Of a condition's lifts, whose reliability nothing is fitted to."""
 
 ALL_VOICES = np.ones(OTHER_VOICES, dtype=np.bool_)
 
@@ -86,7 +92,8 @@ def say(problem: Problem) -> tuple[Said, Numbers] | None:
     if problem.target_codes is None or len(first.learned) - len(problem.without) < LEAST_ROWS:
         return None
     counting = Counting(problem)
-    speaking = _speaking(counting, problem, first)
+    everything = _speaking(counting, problem, first)
+    speaking = {at: spoken for at, spoken in everything.items() if at not in problem.conditions}
     voices = 1 + len(speaking) + OTHER_VOICES
     room = LEAST_FITTED_ON * voices * len(problem.class_rows)
     if not speaking or room > MOST_SAID or np.count_nonzero(first.class_rows) < 2:
@@ -98,7 +105,29 @@ def say(problem: Problem) -> tuple[Said, Numbers] | None:
     frame = kept(first, ("frame", paths), lambda: _framed(first, columns))
     weights = kept(first, ("weights", paths), lambda: _weights(first, frame))
     asked = [Asked(place, problem.columns[at], frame.parts[place], *speaking[at]) for place, at in enumerate(order)]
-    return _said(counting, frame, asked, weights[-OTHER_VOICES:] > 0), weights
+    said = _said(counting, frame, asked, weights[-OTHER_VOICES:] > 0)
+    conditions = {at: spoken for at, spoken in everything.items() if at in problem.conditions}
+    return _with_conditions(counting, problem, said, conditions), np.append(
+        weights, [CONDITION_WEIGHT] * len(conditions)
+    )
+
+
+def _with_conditions(counting: Counting, problem: Problem, said: Said, conditions: dict[int, Spoken]) -> Said:
+    """With one more voice for each condition: its lifts, where it depends on the class."""
+    lifts = np.zeros((len(conditions), len(said.base)))
+    for at, (place, (_, (given,))) in enumerate(conditions.items()):
+        feature = counting.feature(problem.columns[place], given.code)
+        shares = smoothed_shares(feature.exposure)
+        if log_bayes_factor(feature.counts, shares) > 0:
+            lifts[at] = log_lifts(feature.counts, feature.total, shares)
+    return Said(
+        pieces=(*said.pieces, *(places[0] for places, _ in conditions.values())),
+        piece_columns=np.append(said.piece_columns, len(said.voices) + np.arange(len(conditions))),
+        log_lifts=np.concatenate([said.log_lifts, lifts]),
+        matters=np.append(said.matters, lifts.any(axis=1)),
+        base=said.base,
+        voices=np.concatenate([said.voices, lifts]),
+    )
 
 
 Spoken = tuple[tuple[int, ...], tuple[Given, ...]]
@@ -131,7 +160,9 @@ def _framed(problem: Problem, columns: tuple[Column, ...]) -> Frame:
 def _weights(problem: Problem, frame: Frame) -> Numbers:
     """Fitted to some of the sample's rows, each predicted as if it weren't there."""
     voices = 1 + len(frame.parts) + OTHER_VOICES
-    most = min(FITTED_ON, MOST_SAID // (voices * frame.sample.class_count))
+    pieces = sum(len(part.rows) / frame.sample.size if isinstance(part, Listed) else 1.0 for part in frame.parts)
+    most = max(LEAST_FITTED_ON, min(FITTED_ON, int(MOST_PIECES_HEARD / pieces)))
+    most = min(most, MOST_SAID // (voices * frame.sample.class_count))
     anchors = frame.kernel.anchors
     places = anchors[spread(len(anchors), most)]
     said = np.empty((len(places), voices, frame.sample.class_count))

@@ -121,8 +121,11 @@ class Prepared:
 
 def _problem_of(learned: Learned, asked: Mapping[str, list[Evidence]], query: list[Given]) -> Problem:
     columns: list[BoundColumn] = []
-    for path, (piece, *_) in asked.items():
+    conditions: set[int] = set()
+    for place, (path, (piece, *_)) in enumerate(asked.items()):
         is_feature = piece.column is not None and piece.column.path == path
+        if not is_feature:
+            conditions.add(place)
         columns.append(learned.bound(piece.column) if is_feature and piece.column else learned.condition(piece))
     paths = [piece.column for said in asked.values() for piece in said if piece.column is not None]
     return Problem(
@@ -134,6 +137,7 @@ def _problem_of(learned: Learned, asked: Mapping[str, list[Evidence]], query: li
         query=tuple(query),
         cache=learned.cache(paths),
         entries=learned.entries,
+        conditions=frozenset(conditions),
     )
 
 

@@ -117,7 +117,7 @@ class History:
             case "insert":
                 self.insert(table, self.numbers.choice([1, 1, 5]))
             case "delete":
-                self._delete(table)
+                self.delete(table)
             case "update":
                 self._update(table)
             case _:
@@ -143,7 +143,8 @@ class History:
         self.made[table] += 1
         return (shop if table == "shops" else item)(self.numbers, self.made[table] - 1)
 
-    def _delete(self, table: str) -> None:
+    def delete(self, table: str) -> None:
+        """Delete an eleventh of the rows."""
         parsed = parse_search({"from": table, "where": {"$index": {"$mod": [11, self.numbers.randrange(11)]}}})
 
         def work(transaction: Transaction) -> None:
