@@ -94,13 +94,27 @@ def expected(
     rows: Sequence[Row], conditions: Sequence[Member], others: Sequence[Member], *, apart: bool = False
 ) -> list[dict[str, JsonValue]]:
     """Every hit in the default order. apart: features of one field aren't paired."""
+    looked = [[[_Looked.at(feature, rows) for feature in member] for member in side] for side in (conditions, others)]
     hits: list[dict[str, JsonValue]] = []
-    for member in conditions:
-        for other in others:
+    for member, seen in zip(conditions, looked[0], strict=True):
+        for other, seen_of_other in zip(others, looked[1], strict=True):
             if apart and member and other and _field(member) == _field(other):
                 continue
-            hits.extend(_hit(rows, condition, feature) for condition in member for feature in other)
+            hits.extend(_hit(condition, feature) for condition in seen for feature in seen_of_other)
     return sorted(hits, key=lambda hit: -round(_information(hit), 12))
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """A feature, looked for in every row."""
+
+    shown: JsonValue
+    given: list[bool]
+    holds: list[bool]
+
+    @classmethod
+    def at(cls, feature: Feature, rows: Sequence[Row]) -> _Looked:
+        return cls(feature.shown, [feature.given(row) for row in rows], [feature.holds(row) for row in rows])
 
 
 def _field(member: Member) -> str:
@@ -116,12 +130,12 @@ def _information(hit: dict[str, JsonValue]) -> float:
     return relation["mi"]
 
 
-def _hit(rows: Sequence[Row], condition: Feature, feature: Feature) -> dict[str, JsonValue]:
-    counted = [row for row in rows if condition.given(row) and feature.given(row)]
-    on = [condition.holds(row) for row in counted]
-    having = [feature.holds(row) for row in counted]
+def _hit(condition: _Looked, feature: _Looked) -> dict[str, JsonValue]:
+    counted = [one and other for one, other in zip(condition.given, feature.given, strict=True)]
+    on = [holds for holds, counts in zip(condition.holds, counted, strict=True) if counts]
+    having = [holds for holds, counts in zip(feature.holds, counted, strict=True) if counts]
     both = sum(one and other for one, other in zip(on, having, strict=True))
-    n, c, f = len(counted), sum(on), sum(having)
+    n, c, f = sum(counted), sum(on), sum(having)
     numbers = plain_relation(n, c, f, both)
     groups: dict[str, dict[str, JsonValue]] = {"ps": {}, "info": {}}
     for name, value in numbers.items():
