@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from instance_agent.engine.tables import TableView
 from instance_agent.query.evidence import conjuncts, split
 from instance_agent.query.filters import population
-from instance_agent.query.hits import VALUE_HIT, CandidateHits, candidate_page
+from instance_agent.query.hits import VALUE_HIT, CandidateHits, Shown, candidate_hits, candidate_page
 from instance_agent.query.inferring import Inference, prepare
 from instance_agent.query.page import Page
 from instance_agent.query.propositions import Any, Proposition, fields_of
-from instance_agent.query.queries import Predict, Slice
+from instance_agent.query.queries import Predict
 from instance_agent.query.refusals import invalid
 from instance_agent.query.rowsets import RowSet
 from instance_agent.query.scope import FieldName, Scope
@@ -114,8 +114,9 @@ def _united(fields: list[CandidateHits], order: NDArray[np.int64], query: Predic
     starts = np.concatenate(([0], np.cumsum(sizes)))
     shown = order[query.slice.offset : query.slice.offset + query.slice.limit]
     owners = np.searchsorted(starts, shown, side="right") - 1
+    ranks = query.slice.offset + np.arange(len(shown))
     hits = []
     for at, field in enumerate(fields):
-        places = shown[owners == at] - starts[at]
-        hits.append(iter(candidate_page(field, places, query.select, VALUE_HIT, Slice(0, len(places))).hits))
+        own = Shown(shown[owners == at] - starts[at], ranks[owners == at])
+        hits.append(iter(candidate_hits(field, own, query.select, VALUE_HIT)))
     return Page(query.slice.offset, len(order), tuple(next(hits[owner]) for owner in owners.tolist()))

@@ -320,6 +320,8 @@ def test_several_fields_and_propositions_are_predicted_together() -> None:
         (name, str(hit["feature"])): hit["$p"] for name, hits in single.items() for hit in hits
     }
     assert [number(hit["$p"]) for hit in both] == sorted((number(hit["$p"]) for hit in both), reverse=True)
+    ranked = predict(["vendor", "paid"], select=["$rank", "$p"], limit=100)
+    assert [hit["$rank"] for hit in ranked] == list(range(len(ranked)))
     some = predict({"vendor": {"$or": ["Rail", "Cafe Oy"]}})
     assert {hit["feature"] for hit in some} == {"Rail", "Cafe Oy"}
     assert sum(number(hit["$p"]) for hit in some) == pytest.approx(1)
