@@ -21,6 +21,14 @@ from instance_agent.inference.sample import Codes, Floats, Listed, Numeric, Part
 ANCHORS = 768
 """Rows the regression is fitted on."""
 
+LEAST_ANCHORS = 64
+
+MOST_COMPARED = 20_000_000
+"""Distances between anchors, one per column and pair of rows: with very many columns there are fewer anchors."""
+
+MOST_SHARES = 300_000
+"""Numbers in the table of anchors and classes: with very many classes there are fewer anchors."""
+
 RELEVANCE_ROWS = 192
 RELEVANCE_STEPS = 12
 MOST_DISTANCES = 4_000_000
@@ -62,7 +70,8 @@ class Kernel:
 
 def fit(sample: Sample, parts: list[Part]) -> Kernel:
     """The regression of the sample's classes on these columns."""
-    anchors = spread(sample.size, ANCHORS)
+    most = min(ANCHORS, int((MOST_COMPARED / len(parts)) ** 0.5), MOST_SHARES // sample.class_count)
+    anchors = spread(sample.size, max(most, LEAST_ANCHORS))
     relevances, noise = _relevances(sample, parts, anchors)
     total = np.zeros((len(anchors), len(anchors)), np.float32)
     for part, relevance in zip(parts, relevances.tolist(), strict=True):
