@@ -220,9 +220,9 @@ class ColumnView:
         """The places in `features` of all rows' features, row by row, each once in its row."""
         return self._lists[1]
 
-    def rows_with(self, feature: FeatureValue) -> Rows:
-        """The rows that have the feature, increasing; empty when no row has it."""
-        return joined([part.rows_with(feature) for part in self._parts], np.uint32)
+    def rows_with(self, feature: FeatureValue, start: int = 0) -> Rows:
+        """The rows from `start` on that have the feature, increasing; empty when no row has it."""
+        return joined([part.rows_with(feature, start) for part in self._parts if part.end > start], np.uint32)
 
     def most_rows_with(self, feature: FeatureValue) -> int:
         """At least as many rows as have the feature; found without reading which."""

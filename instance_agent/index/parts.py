@@ -189,10 +189,13 @@ class PlacedPart:
         patched = None if self.patch is None else self.patch.column.rows_equal(value)
         return self._overlaid(self.column.rows_equal(value), patched)
 
-    def rows_with(self, feature: FeatureValue) -> Rows:
-        """The table's rows that have the feature, increasing."""
-        patched = None if self.patch is None else self.patch.column.rows_with(feature)
-        return self._overlaid(self.column.rows_with(feature), patched)
+    def rows_with(self, feature: FeatureValue, start: int = 0) -> Rows:
+        """The table's rows from `start` on that have the feature, increasing."""
+        rows, first = self.column.rows_with(feature), start - self.start
+        if self.patch is not None:
+            found = self._overlaid(rows, self.patch.column.rows_with(feature))
+            return found[int(np.searchsorted(found, start)) :] if first > 0 else found
+        return self._overlaid(rows[int(np.searchsorted(rows, first)) :] if first > 0 else rows, None)
 
     def most_rows_with(self, feature: FeatureValue) -> int:
         """At least as many rows as have the feature."""

@@ -42,7 +42,7 @@ class Source(Protocol):
     def feature_codes(self) -> NDArray[np.int32]: ...
     @property
     def numbers(self) -> NDArray[np.float64] | None: ...
-    def rows_with(self, code: int) -> Rows: ...
+    def rows_with(self, code: int, start: int = 0) -> Rows: ...
 
 
 class PickedRows:
@@ -82,12 +82,13 @@ class PickedRows:
         numbers = self._column.numbers
         return None if numbers is None else numbers[self._rows]
 
-    def rows_with(self, code: int) -> Rows:
+    def rows_with(self, code: int, start: int = 0) -> Rows:
         """Places among the picked rows."""
         if not self.splits:
-            return np.flatnonzero(self.codes == code).astype(np.uint32)
+            return (np.flatnonzero(self.codes[start:] == code) + start).astype(np.uint32)
         having = np.flatnonzero(self.feature_codes == code)
-        return (np.searchsorted(self.offsets, having, side="right") - 1).astype(np.uint32)
+        rows = (np.searchsorted(self.offsets, having, side="right") - 1).astype(np.uint32)
+        return rows[int(np.searchsorted(rows, start)) :]
 
 
 class FirstRows:
@@ -126,9 +127,9 @@ class FirstRows:
         numbers = self._column.numbers
         return None if numbers is None else numbers[: self._row_count]
 
-    def rows_with(self, code: int) -> Rows:
+    def rows_with(self, code: int, start: int = 0) -> Rows:
         """Those of the first rows that have the feature."""
-        rows = self._column.rows_with(code)
+        rows = self._column.rows_with(code, start)
         return rows[: int(np.searchsorted(rows, self._row_count))]
 
 
@@ -161,9 +162,10 @@ class Condition:
         """A condition has no lists."""
         raise TypeError("a condition doesn't split")
 
-    def rows_with(self, code: int) -> Rows:
+    def rows_with(self, code: int, start: int = 0) -> Rows:
         """The rows where it holds, for 1."""
-        return self.rows if code == 1 else np.flatnonzero(self.codes == code).astype(np.uint32)
+        rows = self.rows if code == 1 else np.flatnonzero(self.codes == code).astype(np.uint32)
+        return rows[int(np.searchsorted(rows, start)) :] if start else rows
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,12 @@ class Counted:
     exposure: NDArray[np.float64] | None  # of text: per class the tokens
     total: float  # of text: tokens of rows learned from
     single: dict[int, NDArray[np.float64]]  # counts per class of features of many rows, by code
+
+    def of(self, code: int) -> NDArray[np.integer] | NDArray[np.float64] | None:
+        """Per class the rows with the feature, None where they weren't counted."""
+        if self.matrix is None:
+            return self.single.get(code)
+        return self.matrix[code] if code < len(self.matrix) else self.matrix[:1, :0].ravel()
 
     @classmethod
     def nothing(cls) -> Counted:
@@ -273,17 +281,16 @@ class BoundColumn:
         counted = self._counted
         if counted.matrix is not None and counted.rows == self.row_count:
             return np.asarray(counted.matrix[code], dtype=np.float64)
+        known = counted.of(code)
+        if known is not None:
+            behind = self._classes.counted(self.source.rows_with(code, counted.rows))
+            return _padded(known, self._classes.count) + behind
         rows = self.source.rows_with(code)
         first = int(np.searchsorted(rows, counted.rows))
-        if counted.matrix is not None:
-            known = counted.matrix[code] if code < len(counted.matrix) else counted.matrix[0] * 0
-        else:
-            known = counted.single.get(code)
-            if known is None:
-                known = self._classes.counted(rows[:first])
-                if first >= WORTH_KEEPING and len(counted.single) * self._classes.count < MOST_NUMBERS_KEPT:
-                    counted.single[code] = known
-        return _padded(known, self._classes.count) + self._classes.counted(rows[first:])
+        known = self._classes.counted(rows[:first])
+        if first >= WORTH_KEEPING and len(counted.single) * self._classes.count < MOST_NUMBERS_KEPT:
+            counted.single[code] = known
+        return known + self._classes.counted(rows[first:])
 
     def learned_with(self, code: int) -> float:
         """How many rows learned from have the feature."""

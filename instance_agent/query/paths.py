@@ -95,14 +95,17 @@ class PathColumn:
         """The features of all rows, row by row."""
         return self._lists[1]
 
-    def rows_with(self, code: int) -> NDArray[np.uint32]:
-        """The rows that have the feature, increasing."""
+    def rows_with(self, code: int, start: int = 0) -> NDArray[np.uint32]:
+        """The rows from `start` on that have the feature, increasing."""
         if not self.hops:
-            return self.column.rows_with(self.features[code])
-        if not self.splits:
+            return self.column.rows_with(self.features[code], start)
+        if not self.splits and start == 0:
             return self._rows_linking(code)
-        rows = np.repeat(np.arange(self.row_count, dtype=np.uint32), np.diff(self.offsets))
-        return np.asarray(rows[self.feature_codes == code])
+        if not self.splits:
+            return (np.flatnonzero(self.codes[start:] == code) + start).astype(np.uint32)
+        first = int(self.offsets[start])
+        having = np.flatnonzero(self.feature_codes[first:] == code) + first
+        return (np.searchsorted(self.offsets, having, side="right") - 1).astype(np.uint32)
 
     def _rows_linking(self, code: int) -> NDArray[np.uint32]:
         """By the postings of the first link where few of its keys lead to the feature."""
