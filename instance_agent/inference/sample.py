@@ -27,7 +27,7 @@ SAMPLE_FEATURES = 65_536
 FARTHEST = 3.0
 """Numbers further from the mean than this many standard deviations count as that far."""
 
-MOST_KEPT = {"frame": 16, "part": 256}
+MOST_KEPT = {"frame": 8, "part": 256}
 MOST_OTHERS_KEPT = 64
 """Things of one kind cached at a time: requests come from strangers, and any set of conditions is its own thing."""
 
