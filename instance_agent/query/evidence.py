@@ -1,8 +1,8 @@
 """From `where` to pieces of evidence: each one feature of the rows, or a condition that is more than a feature.
 
 Literals on Text columns are analysed and every token is a piece; every element of an array literal is one; `$and`
-falls into its parts. A literal on a link says its key and every feature of the row it leads to. Everything else
-(`$or`, `$not`, `$atomic`, comparisons) is one piece as a whole.
+falls into its parts. A bare literal on a link says its key and every feature of the row it leads to, an operator on it
+the key alone. Everything else (`$or`, `$not`, `$atomic`, comparisons) is one piece as a whole.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from instance_agent.index.column import ColumnView
 from instance_agent.query import literals
 from instance_agent.query.filters import rows_satisfying
 from instance_agent.query.paths import PathColumn, hop_of, path_column
+from instance_agent.query.proposition_sets import as_filter, features_said
 from instance_agent.query.propositions import (
     All,
     Atomic,
@@ -28,10 +29,6 @@ from instance_agent.query.propositions import (
     Defined,
     Equals,
     FieldTest,
-    Has,
-    Is,
-    Match,
-    Numeric,
     Proposition,
     fields_of,
     to_json,
@@ -39,8 +36,7 @@ from instance_agent.query.propositions import (
 from instance_agent.query.refusals import invalid, unsupported
 from instance_agent.query.rowsets import as_list
 from instance_agent.query.scope import FieldName, Scope
-from instance_agent.query.value_tests import tokens_of
-from instance_agent.schema.types import ColumnType, JsonValue
+from instance_agent.schema.types import JsonValue
 
 MOST_ROWS_HELD = 10_000_000
 CONDITIONS_OF_ALL_ROWS = 100
@@ -121,7 +117,7 @@ def conjuncts(proposition: Proposition) -> Iterator[Proposition]:
 def _pieces(scope: Scope, table: TableView, part: Proposition, learned: NDArray[np.bool_]) -> Iterator[Evidence]:
     features = _features(scope, table, part) if isinstance(part, FieldTest) else None
     if features is None:
-        rows = as_list(rows_satisfying(scope, table, part))
+        rows = as_list(rows_satisfying(scope, table, as_filter(scope, table, part)))
         shown = to_json(part.part if isinstance(part, Atomic) else part)
         yield Evidence(shown, None, 1, None, rows, learned)
         return
@@ -138,26 +134,13 @@ def _features(scope: Scope, table: TableView, part: FieldTest) -> list[tuple[Pat
         return []
     field = FieldName(part.path, part.place, f"where.{part.field}")
     column = path_column(scope, table, field)
-    features = _said(column, part, field)
+    features = features_said(scope, table, part)
     if features is None:
         return None
     found = [(column, feature) for feature in features]
-    if column.schema.link is None or part.path[-1].startswith("$"):
+    if column.schema.link is None or part.path[-1].startswith("$") or not isinstance(part.test, Equals):
         return found
     return found + [one for feature in features for one in _of_linked_row(scope, table, field, feature)]
-
-
-def _said(column: PathColumn, part: FieldTest, field: FieldName) -> list[JsonValue] | None:
-    """The features that a literal stands for; None for tests that aren't about features."""
-    test, column_type = part.test, column.schema.type
-    match test:
-        case Equals(value) | Match(value) | Is(value) if column_type is ColumnType.TEXT:
-            return list(tokens_of(column.column, value, field))
-        case Equals(list() as elements) | Is(list() as elements) if column_type.is_array:
-            return [literals.element(column_type, element, field) for element in elements]
-        case Equals(value) | Match(value) | Has(value) | Is(value) | Numeric(value):
-            return [literals.element(column_type, value, field)]
-    return None
 
 
 def _of_linked_row(
