@@ -29,7 +29,7 @@ def balance_scale() -> DataSet:
 def tic_tac_toe() -> DataSet:
     """Aha (1991): the 958 boards with which a game may end, x having begun."""
     boards: dict[str, bool] = {}
-    _play("b" * 9, "x", boards)
+    _play("b" * 9, "x", boards, set())
     names = [f"{down}{across}" for down in ("top_", "middle_", "bottom_") for across in ("left", "middle", "right")]
     rows: list[Row] = [
         {**dict(zip(names, board, strict=True)), "class": "won" if won else "not won"} for board, won in boards.items()
@@ -42,8 +42,11 @@ def tic_tac_toe() -> DataSet:
 _LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
 
 
-def _play(board: str, player: str, ended: dict[str, bool]) -> None:
-    """Put every board on which the game ends into `ended`, and whether x has won there."""
+def _play(board: str, player: str, ended: dict[str, bool], seen: set[str]) -> None:
+    """Put every board on which the game ends into `ended`, and whether x has won there. Boards in `seen` are known."""
+    if board in seen:
+        return
+    seen.add(board)
     for winner in "xo":
         if any(all(board[place] == winner for place in line) for line in _LINES):
             ended[board] = winner == "x"
@@ -53,7 +56,7 @@ def _play(board: str, player: str, ended: dict[str, bool]) -> None:
         return
     for place in range(9):
         if board[place] == "b":
-            _play(board[:place] + player + board[place + 1 :], "o" if player == "x" else "x", ended)
+            _play(board[:place] + player + board[place + 1 :], "o" if player == "x" else "x", ended, seen)
 
 
 _MONKS_SIZES = (3, 3, 2, 3, 4, 2)
