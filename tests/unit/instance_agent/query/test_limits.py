@@ -49,18 +49,18 @@ def test_a_text_too_long_to_analyse_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "body"),
+    ("endpoint", "body", "most"),
     [
-        ("_search", {"from_": "products"}),
-        ("_search", {"from_": "products", "select": ["id", "name", "price"]}),
-        ("_predict", {"from_": "products", "predict": "id"}),
-        ("_predict", {"from_": "products", "predict": "id", "select": ["$p", "$value", "$why"]}),
+        ("_search", {"from_": "products"}, 12),
+        ("_search", {"from_": "products", "select": ["id", "name", "price"]}, 12),
+        ("_predict", {"from_": "products", "predict": "id"}, 12),
+        ("_predict", {"from_": "products", "predict": "id", "select": ["$p", "$value", "$why"]}, 20),
     ],
 )
 def test_an_answer_too_large_for_memory_is_refused(
-    monkeypatch: pytest.MonkeyPatch, endpoint: str, body: dict[str, object]
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, body: dict[str, object], most: int
 ) -> None:
-    monkeypatch.setattr(page, "MOST_VALUES", 12)
+    monkeypatch.setattr(page, "MOST_VALUES", most)
     error = refused(endpoint, **body)
     assert (error.code, error.status) == ("query_invalid", 400)
     assert "ask for a part of it" in error.message
