@@ -21,7 +21,6 @@ from instance_agent.inference.properties import Numbers
 from instance_agent.query.evidence import Evidence, collect
 from instance_agent.query.filters import rows_satisfying
 from instance_agent.query.linked_properties import LinkedProperties, linked_properties
-from instance_agent.query.near_numbers import around_numbers
 from instance_agent.query.paths import PathColumn, path_column
 from instance_agent.query.proposition_sets import as_filter, said
 from instance_agent.query.propositions import Proposition, PropositionSet, fields_of
@@ -135,7 +134,7 @@ def goal_chances(  # noqa: PLR0913, PLR0917 - everything an answer depends on
         linked.properties,
         linked,
     )
-    pieces = weigh(scope, learning, question, around_numbers(collect(scope, table, evidence_parts, target.learned)))
+    pieces = weigh(scope, learning, question, collect(scope, table, evidence_parts, target.learned))
     found = chances(
         GoalCounts(float(len(learning.rows)), float(len(rows.reaching)), Tried(learning.counts, rows.counts)),
         fit,

@@ -17,7 +17,6 @@ from instance_agent.inference.pooling import Tried
 from instance_agent.inference.properties import Numbers
 from instance_agent.query.evidence import Evidence, collect
 from instance_agent.query.linked_properties import LinkedProperties, linked_properties
-from instance_agent.query.near_numbers import around_numbers
 from instance_agent.query.propositions import Proposition, PropositionSet
 from instance_agent.query.scope import Scope
 from instance_agent.query.scores import HighlightOptions
@@ -109,7 +108,7 @@ def linked_chances(
         linked.properties,
         linked,
     )
-    pieces = weigh(scope, learning, question, around_numbers(collect(scope, table, list(parts), target.learned)))
+    pieces = weigh(scope, learning, question, collect(scope, table, list(parts), target.learned))
     usual = usual_logs(float(len(learning.rows)), learning.counts, fit.expected)
     told = described(scope, learning, question, pieces)
     found = likely(usual, told, linked.properties, allowed)

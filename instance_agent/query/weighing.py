@@ -17,16 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
-from instance_agent.index.ragged import gathered
 from instance_agent.inference import piece_effects
 from instance_agent.inference.piece_effects import KnownPiece, Piece, PieceEffect
 from instance_agent.inference.pooling import Tried
 from instance_agent.inference.problem import Rows
 from instance_agent.inference.properties import Numbers, Properties
 from instance_agent.query.evidence import Evidence
+from instance_agent.query.following import having, rows_with
 from instance_agent.query.inferring import Prepared
 from instance_agent.query.learned import leading
-from instance_agent.query.paths import FEW_KEYS, PathColumn
+from instance_agent.query.near_numbers import around_number
+from instance_agent.query.paths import PathColumn
 from instance_agent.query.scope import Scope
 from instance_agent.query.targets import Target
 
@@ -66,6 +67,7 @@ class Learning:
         self.target = target
         self._learned = Prepared(scope, table, target).learned
         count = leading(len(target.learned_rows))
+        self._caches: dict[tuple[int, ...], Cache] = {}
         self._end = int(target.learned_rows[count - 1]) + 1 if count else 0
 
     @property
@@ -97,7 +99,10 @@ class Learning:
 
     def cache(self, columns: Sequence[PathColumn]) -> Cache:
         """What is kept about the first rows, as these columns and the target have them."""
-        return self._learned.cache(columns)
+        tables = tuple(sorted({id(table) for column in columns for table in column.tables}))
+        if tables not in self._caches:
+            self._caches[tables] = self._learned.cache(columns)
+        return self._caches[tables]
 
 
 @dataclass(frozen=True)
@@ -186,24 +191,26 @@ def keep(kept: dict[Hashable, Kept], name: Hashable, value: Kept, most: int) -> 
 def _told(
     scope: Scope, learning: Learning, question: Question, pieces: Sequence[Evidence]
 ) -> Iterator[tuple[int, Evidence, Many | Few]]:
-    for place, piece in enumerate(pieces):
+    for place, one in enumerate(pieces):
         scope.deadline.check()
+        piece = one
         kept: dict[Hashable, Many] = _kept(learning, question, "pieces", piece)
         name = _name(piece)
         told: Many | Few | None = kept.get((question.name, name))
-        if not isinstance(told, Many) or told.linked is not question.linked:
-            told = _look_at(learning, question, piece)
-            if isinstance(told, Many) and name is not None:
-                size = question.properties.candidate_count + question.properties.feature_count
-                keep(kept, (question.name, name), told, max(1, MOST_NUMBERS_KEPT // max(1, size)))
-        if told is not None:
+        if isinstance(told, Many) and told.linked is question.linked:
             yield place, piece, told
+            continue
+        piece, rows = around_number(piece, _rows_of(piece))
+        if not len(rows):
+            continue
+        told = _look_at(learning, question, rows)
+        if isinstance(told, Many) and _name(piece) is not None:
+            size = question.properties.candidate_count + question.properties.feature_count
+            keep(kept, (question.name, name), told, max(1, MOST_NUMBERS_KEPT // max(1, size)))
+        yield place, piece, told
 
 
-def _look_at(learning: Learning, question: Question, piece: Evidence) -> Many | Few | None:
-    rows = rows_of(piece)
-    if not len(rows):
-        return None
+def _look_at(learning: Learning, question: Question, rows: Rows) -> Many | Few:
     first = learning.first_of(rows)
     if len(first) < MANY_ROWS:
         tried = question.tried(rows)
@@ -229,22 +236,11 @@ def _compact(effect: PieceEffect) -> PieceEffect:
     return PieceEffect(effect.everywhere, of_features, short(effect.total))
 
 
-def rows_of(piece: Evidence) -> Rows:
+def _rows_of(piece: Evidence) -> Rows:
     """The rows learned from that have the piece, increasing."""
-    column = piece.column
-    if column is None or piece.code < 0 or len(column.hops) != 1 or column.hops[0].link.splits or not column.splits:
+    if piece.column is None or piece.code < 0:
         return piece.rows
-    hop = column.hops[0]
-    has_feature = np.zeros(hop.target.row_count + 1, np.bool_)
-    has_feature[column.column.rows_with(column.features[piece.code])] = True
-    links = np.flatnonzero(has_feature[hop.first_rows])
-    if len(links) <= FEW_KEYS:
-        found = [hop.link.rows_equal(hop.link.values[link]) for link in links.tolist()]
-        rows = np.sort(np.concatenate(found)) if found else links.astype(np.uint32)
-    else:
-        leads = np.zeros(len(hop.first_rows) + 1, np.bool_)
-        leads[links] = True
-        rows = np.flatnonzero(leads[hop.link.codes]).astype(np.uint32)
+    rows = rows_with(piece.column, piece.code)
     return rows[piece.learned[rows]]
 
 
@@ -279,20 +275,12 @@ def _part_having(piece: Evidence, rows: Rows) -> float:
 
 
 def _having(piece: Evidence, rows: Rows) -> NDArray[np.bool_]:
-    """Which of the rows, increasing, have the piece."""
-    column = piece.column
-    if column is None or piece.code < 0:
-        having = piece.rows
-        if not len(having):
-            return np.zeros(len(rows), np.bool_)
-        at = np.minimum(np.searchsorted(having, rows), len(having) - 1)
-        return np.asarray(having[at] == rows)
-    if not column.splits:
-        return np.asarray(column.codes[rows] == piece.code)
-    offsets, codes = gathered(column.offsets, column.feature_codes, rows)
-    ends = offsets.astype(np.int64)
-    owners = np.repeat(np.arange(len(rows)), ends[1:] - ends[:-1])
-    return np.bincount(owners[codes == piece.code], minlength=len(rows)) > 0
+    """Which of the rows, all learned from, have the piece."""
+    if piece.column is not None and piece.code >= 0:
+        return having(piece.column, piece.code, rows)
+    found = piece.rows
+    at = np.minimum(np.searchsorted(found, rows), max(0, len(found) - 1))
+    return np.asarray(found[at] == rows) if len(found) else np.zeros(len(rows), np.bool_)
 
 
 def _is_word(piece: Evidence) -> bool:
