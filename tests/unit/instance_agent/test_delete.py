@@ -109,7 +109,7 @@ def test_what_was_deleted_stays_deleted_through_optimize_and_a_new_start(people:
         ({"from": "people", "where": {"nothing": 1}}, "field_not_found", "field 'nothing' not found"),
         ({"from": "people", "where": {"id": "0"}}, "query_invalid", "field 'id' of type Int"),
         ({"from": "people", "where": {"id": {"$near": 1}}}, "query_invalid", "unknown operator"),
-        ({"from": "people", "where": {"$context": {}}}, "query_unsupported", "$context"),
+        ({"from": "people", "where": {"$nearest": {}}}, "query_unsupported", "$nearest"),
         ([], "request_invalid", "this is Array"),
         ("people", "request_invalid", "this is String"),
     ],
