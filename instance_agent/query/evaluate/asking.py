@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 from instance_agent.engine.tables import TableView
 from instance_agent.inference.problem import Rows
 from instance_agent.query.estimate import Estimator, prepare_estimate
+from instance_agent.query.evaluate.candidates import Candidates, is_link, shares_of_counts
 from instance_agent.query.evaluate.rankings import Appearances, Base, Numbers, Ranking, Scored
 from instance_agent.query.evidence import split
-from instance_agent.query.hits import CandidateHits
 from instance_agent.query.inferring import Prepared, prepare
-from instance_agent.query.ordering import Ordering
+from instance_agent.query.paths import FEATURE
 from instance_agent.query.propositions import Any, Proposition, fields_of
 from instance_agent.query.queries import Estimate, Match, Predict, Query, Recommend, Search
 from instance_agent.query.refusals import invalid, unsupported
-from instance_agent.query.rowsets import RowSet, as_mask
+from instance_agent.query.rowsets import RowSet
 from instance_agent.query.scope import FieldName, Scope
-from instance_agent.query.targets import Target, make_target
+from instance_agent.query.targets import Target
 
 Evaluable = Search | Predict | Match | Recommend | Estimate
 """Queries whose answer can be right or wrong."""
@@ -70,19 +70,24 @@ def _predicted(query: Predict) -> tuple[str, ...]:
 def asker_of(scope: Scope, table: TableView, training: RowSet, query: Predict | Match | Recommend | Search) -> Asker:
     """Who answers such queries. Raises `field 'x' not found`."""
     name = target_of(query)
-    if isinstance(query, Predict | Match):
+    if isinstance(query, Predict) or (isinstance(query, Match) and not is_link(scope, table, name)):
         return Predictions(scope, table, prepare(scope, table, training, name))
     return Candidates(scope, table, training, name)
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """`predict` and `match`."""
+    """`predict`, and `match` of what is no link."""
 
     scope: Scope
     table: TableView
     prepared: Prepared
     _appearances: list[Appearances] = field(default_factory=list)
+
+    @property
+    def learned(self) -> int:
+        """How many rows are learned from."""
+        return len(self.prepared.target.learned_rows)
 
     def ask(self, query: Evaluable, left_out: Rows) -> Ranking:
         """See Asker."""
@@ -102,7 +107,10 @@ class Predictions:
         )
         rows = len(target.learned_rows) - int(np.count_nonzero(target.learned[left_out]))
         base = Base.of(counts[allowed], rows, exclusive=exclusive)
-        scored = Scored(told.probabilities, told.probabilities, told.probabilities)
+        shares = told.probabilities
+        if isinstance(query, Match) and query.target[-1] == FEATURE and not evidence:
+            shares = shares_of_counts(base.counts)
+        scored = Scored(shares, shares, shares)
         return Ranking(target, np.flatnonzero(allowed), scored, base, self._first(target, allowed, left_out))
 
     def _first(self, target: Target, allowed: NDArray[np.bool_], left_out: Rows) -> NDArray[np.int64]:
@@ -111,60 +119,6 @@ class Predictions:
         if not self._appearances:
             self._appearances.append(Appearances(self.table, target))
         return self._appearances[0].without(left_out)[allowed]
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """`recommend`, and `get` in an order: the candidates by a score."""
-
-    scope: Scope
-    table: TableView
-    training: RowSet
-    name: FieldName
-
-    def ask(self, query: Evaluable, left_out: Rows) -> Ranking:
-        """See Asker."""
-        if not isinstance(query, Recommend | Search):
-            raise TypeError(f"{type(query).__name__} doesn't order candidates")
-        population = self.training
-        if len(left_out):
-            mask = as_mask(population, self.table.row_count).copy()
-            mask[left_out] = False
-            population = mask
-        target = make_target(self.scope, self.table, population, self.name)
-        evidence, about_target = split(query.where, target.path)
-        allowed = target.restricted(self.scope, self.table, about_target)
-        counts = target.count(target.learned_rows, None)
-        base = Base.of(counts[allowed], len(target.learned_rows), exclusive=True)
-        if isinstance(query, Recommend):
-            raise unsupported("a 'recommend' can't be evaluated by this version", "evaluate.recommend")
-        hits = CandidateHits(
-            self.scope, self.table, population, self.name, target, allowed, evidence, about_target=about_target
-        )
-        scored = _by_order(hits, query)
-        return Ranking(target, hits.candidates, scored, base, np.arange(len(hits), dtype=np.int64))
-
-
-def _by_order(hits: CandidateHits, query: Search) -> Scored:
-    """Scores that order the hits as the query does; its first key as a distribution over them, twice."""
-    ordering = Ordering(hits, query.order)
-    order = ordering.first(len(hits))
-    scores = np.zeros(len(hits))
-    scores[order] = -np.arange(len(hits), dtype=np.float64)
-    values = ordering.key_values(0, np.arange(len(hits), dtype=np.int64))
-    numbers = [float(value) if isinstance(value, int | float) else 0.0 for value in values]
-    shares = _distribution(np.array(numbers, dtype=np.float64))
-    return Scored(scores, shares, shares)
-
-
-def _distribution(scores: Numbers) -> Numbers:
-    """The scores as shares of their sum, those below 0 as 0; all alike where none is above."""
-    weights = np.where(np.isfinite(scores) & (scores > 0), scores, 0.0)
-    largest = float(weights.max(initial=0.0))
-    if largest <= 0:
-        return np.full(len(scores), 1.0 / max(1, len(scores)))
-    weights = weights / largest
-    return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
 def _among(scope: Scope, table: TableView, target: Target, query: Predict) -> NDArray[np.bool_]:

@@ -15,39 +15,51 @@ from instance_agent.query.queries import Evaluate, Sampled, Source, TestSource
 from instance_agent.query.rowsets import RowSet, as_list, as_mask, both, size_of
 from instance_agent.query.scope import FieldName, Scope
 
+FOLDS = 10
+"""Where cases can't be left out one by one, at most about one in so many rows is left out at a time."""
+
 
 @dataclass(frozen=True)
 class Case:
     """Rows of the table of tests that are asked about together: one, or those that share the value of `group`."""
 
     rows: Rows  # increasing; the query takes its values from the first
+    fold: int = 0  # which of the trial's folds it is in
 
 
 @dataclass(frozen=True)
 class Trial:
     """Which rows are tested. No answer is learned from a row that it is asked about.
 
-    excluded: rows of the table evaluated that no case learns from. leaves_out: each case's own rows are left out of
-    what it learns from, because others learn from them.
+    folds: rows of the table evaluated that the cases of each fold don't learn from. leaves_out: instead each case's own
+    rows are left out of what it learns from, because others learn from them.
     """
 
     table: TableView  # of the rows tested
     rows: Rows
-    excluded: Rows
+    folds: tuple[Rows, ...]
     leaves_out: bool
     train: Proposition | None
 
-    def training(self, scope: Scope, table: TableView, rows: RowSet) -> RowSet:
+    def training(self, scope: Scope, table: TableView, rows: RowSet, fold: int) -> RowSet:
         """Of the population of a query the rows that may be learned from; each case leaves out its own, too."""
-        if len(self.excluded):
+        excluded = self.folds[fold]
+        if len(excluded):
             mask = as_mask(rows, table.row_count).copy()
-            mask[self.excluded] = False
+            mask[excluded] = False
             rows = mask
         return rows if self.train is None else both(rows, rows_satisfying(scope, table, self.train))
 
     def left_out(self, case: Case) -> Rows:
         """The case's rows where others learn from them."""
         return case.rows if self.leaves_out else NO_ROWS
+
+    def in_folds(self, cases: list[Case], learned: int) -> tuple[Trial, list[Case]]:
+        """The same where whole folds of cases are left out at a time, of `learned` rows."""
+        count = max(1, min(len(cases), -(-FOLDS * len(self.rows) // max(1, learned))))
+        folds = [np.sort(np.concatenate([case.rows for case in cases[at::count]] or [NO_ROWS])) for at in range(count)]
+        placed = [Case(case.rows, at % count) for at, case in enumerate(cases)]
+        return Trial(self.table, self.rows, tuple(folds), False, self.train), placed
 
 
 def trial_of(scope: Scope, query: Evaluate, source: Source) -> Trial:
@@ -61,7 +73,7 @@ def trial_of(scope: Scope, query: Evaluate, source: Source) -> Trial:
         rows = drawn(as_list(everyone), table, query.test)
     else:
         rows = as_list(both(everyone, rows_satisfying(scope, table, query.test)))
-    return Trial(table, rows, rows, False, query.train)
+    return Trial(table, rows, (rows,), False, query.train)
 
 
 def _of_source(scope: Scope, test: TestSource, table: TableView, source: Source, train: Proposition | None) -> Trial:
@@ -69,7 +81,7 @@ def _of_source(scope: Scope, test: TestSource, table: TableView, source: Source,
     rows = as_list(both(everyone, rows_satisfying(scope, tested, test.where)))
     if test.slice is not None:
         rows = rows[test.slice.offset : test.slice.offset + test.slice.limit]
-    return Trial(tested, rows, NO_ROWS, tested is table, train)
+    return Trial(tested, rows, (NO_ROWS,), tested is table, train)
 
 
 def drawn(rows: Rows, table: TableView, sampled: Sampled) -> Rows:

@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 
 from instance_agent.engine.tables import TableView
 from instance_agent.query.evaluate import response
-from instance_agent.query.evaluate.asking import Asker, Estimates, Evaluable, asker_of, evaluable, target_of
+from instance_agent.query.evaluate.asking import (
+    Asker,
+    Estimates,
+    Evaluable,
+    Predictions,
+    asker_of,
+    evaluable,
+    target_of,
+)
 from instance_agent.query.evaluate.cases import Case, Trial, cases_of, training_size, trial_of
 from instance_agent.query.evaluate.judging import judged
 from instance_agent.query.evaluate.response import AnsweredCase, EstimatedCase
@@ -29,6 +37,13 @@ from instance_agent.schema.types import JsonValue
 
 MOST_CASES = 10_000
 """Cases of one evaluation; their rows are in the answer."""
+
+MOST_KEPT = 12
+"""Sets of rows to learn from that are kept prepared."""
+
+ENOUGH_ROWS = 4_096
+"""Predictions are weighed by what was fitted to a sample of the rows. Among so many a single row doesn't matter to the
+fit, and is left out of all counts alone; among fewer it is left out of the fit, too, with others to save fits."""
 
 OPERATIONS = ("predict", "match", "recommend", "estimate", "get")
 
@@ -78,7 +93,7 @@ class _Run:
     query: Evaluate
     outline: Evaluable
     trial: Trial
-    kept: list[tuple[Source, _Learning]] = field(default_factory=list)  # of the last `from`
+    kept: list[tuple[Source, int, _Learning]] = field(default_factory=list)  # by `from` and fold
     goals: dict[str, RowSet] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,7 +121,10 @@ class _Run:
         cases = cases_of(self.scope, self.trial, group)
         if len(cases) > MOST_CASES:
             raise invalid(f"an evaluation has at most {MOST_CASES} cases, and this has {len(cases)}", "group")
-        self._learning(self.outline)
+        asker = self._learning(self.outline, 0).asker
+        if self.trial.leaves_out and isinstance(asker, Predictions) and asker.learned < ENOUGH_ROWS:
+            self.trial, cases = self.trial.in_folds(cases, asker.learned)
+            self.kept.clear()
         return cases
 
     def rankings(self, cases: list[Case]) -> Iterator[AnsweredCase]:
@@ -117,7 +135,7 @@ class _Run:
             correct = [] if query is None else self._correct(case, query)
             if query is None or not correct:
                 continue
-            learning, left_out = self._learning(query), self.trial.left_out(case)
+            learning, left_out = self._learning(query, case.fold), self.trial.left_out(case)
             if isinstance(learning.asker, Estimates):
                 raise TypeError("estimates aren't ranked")
             started = time.perf_counter_ns()
@@ -135,7 +153,7 @@ class _Run:
             correct = numbers[int(case.rows[0])]
             if query is None or not isinstance(correct, int | float):
                 continue
-            learning, left_out = self._learning(query), self.trial.left_out(case)
+            learning, left_out = self._learning(query, case.fold), self.trial.left_out(case)
             if not isinstance(learning.asker, Estimates):
                 raise TypeError("rankings are no estimates")
             started = time.perf_counter_ns()
@@ -173,17 +191,18 @@ class _Run:
             self.goals = {repr(goal): as_mask(known, self.trial.table.row_count)}
         return known
 
-    def _learning(self, query: Evaluable) -> _Learning:
-        """What this query learns from; kept for the next one with the same `from`."""
-        known = next((learning for source, learning in self.kept if source == query.source), None)
-        if known is None:
-            table, rows = population(self.scope, query.source)
-            training = self.trial.training(self.scope, table, rows)
-            asker = (
-                Estimates.of(self.scope, table, training, query)
-                if isinstance(query, Estimate)
-                else asker_of(self.scope, table, training, query)
-            )
-            known = _Learning(table, training, asker)
-            self.kept = [(query.source, known)]
-        return known
+    def _learning(self, query: Evaluable, fold: int) -> _Learning:
+        """What this query learns from; kept for others with the same `from`."""
+        for source, of_fold, known in self.kept:
+            if of_fold == fold and source == query.source:
+                return known
+        table, rows = population(self.scope, query.source)
+        training = self.trial.training(self.scope, table, rows, fold)
+        asker = (
+            Estimates.of(self.scope, table, training, query)
+            if isinstance(query, Estimate)
+            else asker_of(self.scope, table, training, query)
+        )
+        learning = _Learning(table, training, asker)
+        self.kept = [*self.kept[1 - MOST_KEPT :], (query.source, fold, learning)]
+        return learning

@@ -16,6 +16,7 @@ from instance_agent.errors import AgentError
 from instance_agent.query.deadline import Deadline
 from instance_agent.query.evaluate import evaluate
 from instance_agent.query.evaluate.response import ESTIMATE_KEYS, RANKING_KEYS, TIMES
+from instance_agent.query.evaluate.templates import filled
 from instance_agent.query.grammar import parse_evaluate
 from instance_agent.query.scope import Scope
 from instance_agent.schema.types import JsonValue
@@ -87,11 +88,17 @@ def cases_of(answer: Mapping[str, JsonValue], name: str = "cases") -> list[dict[
     return [case for case in cases if isinstance(case, dict)]
 
 
-def expected_of(tested: Sequence[int], left_out: Sequence[int] | None) -> dict[str, float]:
-    """left_out: the rows that nothing is learned from; None: each tested row by itself."""
+def left_out_with(tested: Sequence[int], learned: int) -> dict[int, set[int]]:
+    """Of a few rows each tested one is left out with as many others as make about a tenth of the rows learned from."""
+    folds = -(-10 * len(tested) // learned)
+    return {case: set(tested[at % folds :: folds]) for at, case in enumerate(tested)}
+
+
+def expected_of(tested: Sequence[int], left_out: Mapping[int, set[int]]) -> dict[str, float]:
+    """left_out: per tested row those that nothing is learned from."""
     ranks, bits, base_ranks, base_bits = [], [], [], []
     for case in tested:
-        gone = [case] if left_out is None else left_out
+        gone = left_out[case]
         learned = [row for place, row in enumerate(ROWS) if place not in gone]
         where: dict[str, JsonValue] = {name: ROWS[case][name] for name in ("vendor", "text") if name in ROWS[case]}
         hits = hits_of(ask(view_of(learned), "_predict", from_="bills", predict="account", where=where, limit=1000))
@@ -120,21 +127,41 @@ def test_tested_rows_are_asked_of_all_the_others() -> None:
     tested = [place for place in range(0, len(ROWS), 4) if "account" in ROWS[place]]
     answer = run(VIEW, BY_VENDOR)
     assert list(answer) == list(RANKING_KEYS)
-    expected = expected_of(tested, range(0, len(ROWS), 4))
+    expected = expected_of(tested, {case: set(range(0, len(ROWS), 4)) for case in tested})
     assert {name: answer[name] for name in expected} == pytest.approx(expected)
     assert answer["testSamples"] == len(tested)
     assert answer["trainSamples"] == len(ROWS) - len(range(0, len(ROWS), 4))
     assert isinstance(answer["trainSamples"], float)
 
 
-def test_rows_of_a_test_source_are_left_out_one_by_one() -> None:
+def test_rows_of_a_test_source_are_left_out_in_turns() -> None:
+    learned = len([row for row in ROWS if "account" in row])
+    left_out = left_out_with(range(20), learned)
     tested = [place for place in range(20) if "account" in ROWS[place]]
     answer = run(VIEW, BY_VENDOR, testSource={"limit": 20})
-    expected = expected_of(tested, None)
-    bits = expected.pop("mxe")
+    expected = expected_of(tested, left_out)
     assert {name: answer[name] for name in expected} == pytest.approx(expected)
-    assert number(answer["mxe"]) == pytest.approx(bits, rel=0.05)  # the weights of the voices are fitted once
-    assert answer["trainSamples"] == len(ROWS) - 1
+    assert answer["trainSamples"] == pytest.approx(fmean(len(ROWS) - len(left_out[case]) for case in tested))
+
+
+def test_among_many_rows_a_tested_one_is_left_out_of_all_counts_by_itself() -> None:
+    rows = [{**row, "session": place} for place, row in enumerate(bills(4_600, 4))]
+    view = view_of(rows)
+    answer = run(view, BY_VENDOR, testSource={"limit": 4})
+    assert answer["trainSamples"] == len(rows) - 1
+    for case in cases_of(answer):
+        tested = rows.index(case["testCase"])  # type: ignore[arg-type]
+        where: dict[str, JsonValue] = {name: rows[tested][name] for name in ("vendor", "text") if name in rows[tested]}
+        hits = hits_of(ask(view, "_predict", from_=others_than({tested}), predict="account", where=where))
+        top = case["top"]
+        assert isinstance(top, dict)
+        assert top["feature"] == hits[0]["feature"]
+        assert number(top["$p"]) == pytest.approx(number(hits[0]["$p"]), abs=0.1)  # another fit
+    unknown = run(
+        view_of(identical(4_200)), {**BY_VENDOR, "where": {"text": {"$get": "text"}}}, testSource={"limit": 5}
+    )
+    assert (unknown["accuracy"], unknown["trainSamples"]) == (0, 4_199)
+    assert unknown["informationGain"] == 0
 
 
 def test_relations_between_the_numbers() -> None:
@@ -277,6 +304,73 @@ TEMPLATES: list[dict[str, JsonValue]] = [
 ]
 
 
+RECOMMENDATIONS: list[dict[str, JsonValue]] = [
+    {"recommend": "account", "goal": {"paid": True}, "where": {"vendor": {"$get": "vendor"}}},
+    {"recommend": "buyer", "goal": {"paid": True}, "where": {"vendor": {"$get": "vendor"}}},
+    {"recommend": "labels.$feature", "goal": {"paid": {"$get": "paid"}}, "where": {"text": {"$get": "text"}}},
+]
+
+
+@pytest.mark.parametrize("template", [*TEMPLATES, *RECOMMENDATIONS])
+@pytest.mark.parametrize("members", WAYS)
+def test_a_case_is_answered_as_the_query_answers_from_the_other_rows(
+    template: dict[str, JsonValue], members: dict[str, JsonValue]
+) -> None:
+    """Asked at the query's own endpoint, `from` being all rows but those that the case isn't learned from."""
+    operation = next(name for name in ("predict", "match", "recommend", "get") if name in template)
+    group: dict[str, JsonValue] = {"group": "session"} if operation == "recommend" else {}
+    answer = run(VIEW, {"from": "bills", **template}, **members, **group)
+    ordered = "orderBy" in template
+    cases = cases_of(answer)
+    for case in cases[:: max(1, len(cases) // 3)]:
+        tested = ROWS.index(case["testCase"])  # type: ignore[arg-type]
+        gone = set(range(0, len(ROWS), 4)) if "test" in members else {tested}
+        if group and "testSource" in members:
+            gone = {place for place in range(12) if ROWS[place]["session"] == ROWS[tested]["session"]}
+        elif "testSource" in members and is_fitted(template):
+            gone = left_out_with(range(12), learned_by(template))[tested]
+        row = {**ROWS[tested], "buyer.town": town_of(ROWS[tested])}
+        query = filled({"from": "bills", **template}, row.get)
+        assert query is not None
+        query |= {"limit": 1000, "select": ["$sort" if "similarity" in template or ordered else "$p", "$value"]}
+        query["from_"] = others_than(gone)
+        del query["from"]
+        hits = hits_of(ask(VIEW, "_query" if operation == "get" else f"_{operation}", **query))
+        told = case["top"]
+        assert isinstance(told, dict)
+        assert told["feature"] == hits[0]["$value"]
+        if operation != "get":
+            assert number(told["$p"]) == pytest.approx(number(hits[0]["$p"]), rel=1e-9)
+        correct = case["correct"]
+        assert isinstance(correct, dict)
+        shown = [number(hit["$p"]) for hit in hits if hit["$value"] == correct["feature"] and "$p" in hit]
+        if operation != "get":
+            assert number(correct["$p"]) == pytest.approx(sum(shown), rel=1e-9)
+
+
+def others_than(places: set[int]) -> JsonValue:
+    return {"from": "bills", "where": {"$not": {"$or": [{"$index": place} for place in sorted(places)]}}}
+
+
+def is_fitted(template: Mapping[str, JsonValue]) -> bool:
+    return "predict" in template or ("match" in template and template["match"] != "buyer")
+
+
+def learned_by(template: Mapping[str, JsonValue]) -> int:
+    """How many rows have what the query predicts."""
+    target = template.get("predict", template.get("match"))
+    name = str("account" if isinstance(target, dict) else target)
+    if name == "buyer.town":
+        return len([row for row in ROWS if town_of(row) is not None])
+    known = {buyer["id"] for buyer in BUYER_ROWS} if name == "buyer" else None
+    name = name.removesuffix(".$feature")
+    return len([row for row in ROWS if name in row and (known is None or row[name] in known)])
+
+
+def town_of(row: Row) -> JsonValue:
+    return next((buyer["town"] for buyer in BUYER_ROWS if buyer["id"] == row.get("buyer")), None)
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 @pytest.mark.parametrize("members", WAYS)
 def test_every_kind_of_query_is_evaluated_and_always_the_same(
@@ -338,6 +432,42 @@ def test_grouped_rows_are_one_case_with_several_correct_answers() -> None:
     assert told == ["c", "b", "c"]
     left_out = run(view_of(rows), template, group="session", goal={"paid": True}, testSource={"where": test})
     assert (left_out["n"], left_out["accuracy"], left_out["trainSamples"]) == (3, 1, 6)
+
+
+def test_recommendations_are_evaluated_by_what_their_goal_was_true_of() -> None:
+    drawn = random.Random(2)  # noqa: S311
+    rows: list[Row] = []
+    for session in range(40):
+        taste = session % 2
+        for account in drawn.sample(["a", "b", "c", "d"], 3):
+            paid = account in ("ab" if taste else "cd") and drawn.random() < 0.9
+            rows.append({"session": session, "account": account, "paid": paid, "vendor": f"v{taste}"})
+    template: dict[str, JsonValue] = {
+        "from": "bills",
+        "where": {"vendor": {"$get": "vendor"}},
+        "recommend": "account",
+        "goal": {"paid": True},
+    }
+    members: list[dict[str, JsonValue]] = [{"test": {"session": {"$gte": 30}}}, {"testSource": {"limit": 30}}]
+    for way in members:
+        answer = run(view_of(rows), template, group="session", **way)
+        paid_in = {row["session"] for row in rows if row["paid"]}
+        tested = {row["session"] for row in rows if int(str(row["session"])) >= 30} if "test" in way else set(range(10))
+        assert answer["n"] == len(tested & paid_in)
+        assert number(answer["accuracy"]) >= 0.5 > number(answer["baseAccuracy"]) - 0.3
+        assert number(answer["meanRank"]) < 0.6
+        for case in cases_of(answer):
+            row, correct = case["testCase"], case["correct"]
+            assert isinstance(row, dict)
+            assert isinstance(correct, dict)
+            assert str(correct["feature"]) in ("ab" if row["vendor"] == "v1" else "cd")
+
+
+def test_a_goal_that_is_a_score_needs_a_proposition_to_tell_what_is_right() -> None:
+    template: dict[str, JsonValue] = {"from": "bills", "recommend": "account", "goal": "$f"}
+    with pytest.raises(AgentError) as refused:
+        run(VIEW, template, group="session")
+    assert refused.value.status == 400
 
 
 def test_estimates_are_evaluated_by_their_errors() -> None:
