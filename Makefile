@@ -8,7 +8,7 @@ ARGS ?=
 .PHONY: help install up test lint format docs benchmark benchmark-queries benchmark-accuracy clean
 
 help: ## List these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-18s %s\n", $$1, $$2}'
 
 install: $(VENV)/.installed ## Make the virtual environment in .venv and install everything into it
 

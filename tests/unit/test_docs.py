@@ -141,5 +141,7 @@ def test_make_help_lists_every_command() -> None:
         "format",
         "docs",
         "benchmark",
+        "benchmark-queries",
+        "benchmark-accuracy",
         "clean",
     }
