@@ -223,9 +223,9 @@ def _numbers_by_level(scope: Scope, block: Block, number: Number, levels: Levels
         scope.deadline.check()
 
         def numbers(others: Counts, both: Counts | NDArray[np.int32], count: int = count) -> Numbers:
-            if along_related:
-                return number(Relations(block.rows, count, others, both))
-            return number(Relations(block.rows, others, count, both))
+            condition, feature = (count, others) if along_related else (others, count)
+            relations = Relations(block.rows, condition, feature, both)
+            return np.broadcast_to(number(relations), others.shape)  # a number of one side only is a single one
 
         apart = np.minimum(levels.counts, block.rows - count)
         row = numbers(apart, np.zeros_like(apart))[levels.places]

@@ -214,6 +214,26 @@ def test_relations_can_be_ordered_by_any_number_in_them(path: str) -> None:
     assert [number_at(hit, path) for hit in pages["down"]] == pytest.approx(ascending[::-1], abs=1e-12)
 
 
+@pytest.mark.parametrize("path", ["fs.f", "fs.fCondition", "fs.n", "info.h", "lift"])
+def test_many_features_of_few_frequencies_can_be_ordered_by_any_number(path: str) -> None:
+    rows: list[JsonValue] = [{"words": f"w{at % 700} w{at % 11}", "kind": f"k{at % 2}"} for at in range(1_400)]
+    view = make_view({"t": ({"words": {"type": "Text"}, "kind": {"type": "String"}}, rows)})
+    conditions: list[JsonValue] = [{"kind": "k1"}, {"$exists": ["kind", "words"]}]
+    for where in conditions:
+        hits = hits_of(related(view, {"from": "t", "where": where, "relate": "words", "orderBy": path, "limit": 50}))
+        numbers = [_at(hit, path) for hit in hits]
+        assert numbers == sorted(numbers, reverse=True)
+
+
+def _at(hit: dict[str, JsonValue], path: str) -> float:
+    value: JsonValue = hit
+    for name in path.split("."):
+        assert isinstance(value, dict)
+        value = value[name]
+    assert isinstance(value, int | float)
+    return value
+
+
 def test_several_orders_decide_one_after_the_other() -> None:
     body: dict[str, JsonValue] = {"from": "products", "where": {"$exists": "organic"}, "relate": ["name", "tags"]}
     hits = hits_of(related(shop(), {**body, "orderBy": ["fs.f", {"$asc": "fs.fOnCondition"}], "limit": ALL}))
