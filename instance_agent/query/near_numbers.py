@@ -8,7 +8,7 @@ from instance_agent.inference.problem import Rows
 from instance_agent.query.evidence import Evidence
 
 FEW_ROWS = 32
-"""A number that fewer rows have is told by the rows with numbers near it."""
+"""A number that fewer rows have, and fewer than √n, is told by the rows with numbers near it."""
 
 
 def around_number(piece: Evidence, rows: Rows) -> tuple[Evidence, Rows]:
@@ -23,7 +23,7 @@ def around_number(piece: Evidence, rows: Rows) -> tuple[Evidence, Rows]:
     numbers = column.numbers
     known = np.flatnonzero(piece.learned & ~np.isnan(numbers)).astype(np.uint32)
     wanted = min(int(6 * np.sqrt(len(known))), len(known))
-    if not wanted:
+    if not wanted or len(rows) ** 2 >= len(known):
         return piece, rows
     distances = np.abs(numbers[known] - piece.number)
     farthest = np.partition(distances, wanted - 1)[wanted - 1]
