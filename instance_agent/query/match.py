@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
 from instance_agent.inference import why
-from instance_agent.query.best_first import best_first
 from instance_agent.query.evidence import split
 from instance_agent.query.filters import population
-from instance_agent.query.hits import CandidateHits, candidate_page, ranked_hit
+from instance_agent.query.hits import CandidateHits, Shown, candidate_hits, ranked_hit
 from instance_agent.query.inferring import Prepared
 from instance_agent.query.linked_chances import linked_chances
+from instance_agent.query.ordering import first_places
 from instance_agent.query.page import Page
 from instance_agent.query.paths import FEATURE
 from instance_agent.query.propositions import Proposition
@@ -54,7 +54,9 @@ def match_(scope: Scope, query: Match) -> Page:
         about_target=about_target,
         refused=frozenset() if target.linked is None else frozenset({"feature"}),
     )
-    return candidate_page(hits, best_first(told, query.slice), query.select, ranked_hit(target), query.slice)
+    start, end = query.slice.offset, query.slice.offset + query.slice.limit
+    shown = Shown.page(first_places([-told], len(hits), end)[start:end], start)
+    return Page(start, len(hits), candidate_hits(hits, shown, query.select, ranked_hit(target)))
 
 
 def _chances(

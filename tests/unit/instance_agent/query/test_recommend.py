@@ -212,6 +212,42 @@ def test_the_reasons_name_the_evidence_the_properties_and_the_product() -> None:
     assert '{"product": {"$has": "p' in text
 
 
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "price",
+        "$p",
+        "$f",
+        {"$p": {"$context": {"bought": True}}},
+        {"$multiply": ["price", {"$p": {"$context": {"bought": True}}}]},
+        {"$sum": {"$context": "rating"}},
+        {"$subtract": [0, "price"]},
+        2.0,
+    ],
+)
+def test_a_score_can_be_maximised(goal: JsonValue) -> None:
+    where: JsonValue = {"customer": "c1"}
+    page = recommended(VIEW, goal=goal, where=where)
+    hits = hits_of(page)
+    assert page["total"] == len(hits) == 24
+    assert all(next(iter(hit)) == "$score" for hit in hits if "$score" in hit)
+    scores = [number(hit["$score"]) for hit in hits if "$score" in hit]
+    assert len(scores) >= 23
+    assert scores == sorted(scores, reverse=True)
+    parts = [
+        hits_of(recommended(VIEW, goal=goal, where={"customer": "c1"}, offset=at, limit=7)) for at in (0, 7, 14, 21)
+    ]
+    assert [hit for part in parts for hit in part] == hits
+
+
+def test_the_goals_probability_as_a_score_is_that_of_the_goal() -> None:
+    score = recommended(
+        VIEW, goal={"$p": {"$context": {"bought": True}}}, where={"customer": "c1"}, select=["id", "$score"]
+    )
+    goal = recommended(VIEW, where={"customer": "c1"}, select=["id", "$score"])
+    assert score == goal
+
+
 def test_only_the_population_is_learned_from() -> None:
     inside: JsonValue = {"from": "views", "where": {"customer": {"$or": ["c0", "c3"]}}}
     hits = hits_of(recommended(VIEW, **{"from": inside}))
