@@ -165,22 +165,29 @@ def hop_of(scope: Scope, table: TableView, name: str, field: FieldName) -> Hop:
     if isinstance(found, Hop) and found.target is target:
         return found
     key = column_of(target, to.column, field)
-    made = Hop(link, target, key, _first_rows(scope, link, key))
+    known: NDArray[np.int64] = np.empty(0, np.int64)
+    before = table.growing.get(("hop", name))
+    if isinstance(before, Hop) and before.target is target and link.has_lasting_codes:
+        known = before.first_rows
+    made = Hop(link, target, key, np.concatenate((known, _first_rows(scope, link.features[len(known) :], key))))
     table.derived[("hop", name)] = made
+    if link.has_lasting_codes:
+        table.growing[("hop", name)] = made
     return made
 
 
-def _first_rows(scope: Scope, link: ColumnView, key: ColumnView) -> NDArray[np.int64]:
+def _first_rows(scope: Scope, links: Sequence[FeatureValue], key: ColumnView) -> NDArray[np.int64]:
+    """For each of these values of a link the first row that has the key, -1 for none."""
     first_of_code = np.full(len(key.values) + 1, -1, np.int64)
     present = np.flatnonzero(key.codes >= 0)
     first_of_code[key.codes[present][::-1]] = present[::-1]
     scope.deadline.check()
     first_of_code[-1] = -1
-    if len(link.features) * 8 < len(key.values):
-        codes = [key.code_of(value) for value in link.features]
+    if len(links) * 8 < len(key.values):
+        codes = [key.code_of(value) for value in links]
     else:
         code_of = {key_of(value): code for code, value in enumerate(key.values)}
-        codes = [code_of.get(key_of(value), -1) for value in link.features]
+        codes = [code_of.get(key_of(value), -1) for value in links]
     return first_of_code[np.array(codes, np.int64)] if codes else np.empty(0, np.int64)
 
 

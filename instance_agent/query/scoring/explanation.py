@@ -54,14 +54,15 @@ def explain(hits: Hits, score: Score, place: int, highlight: HighlightOptions | 
         case Probability():
             return _probability(hits, score, place, highlight)
         case Likeness():
-            return likenesses.explained(hits, likenesses.compared_with(hits, score), place)
+            return likenesses.explained(hits, likenesses.compared_with(hits, score), place, sameness=score.sameness)
     return _named(hits, score, place)
 
 
 def _own(hits: Hits, score: OwnScore, place: int, highlight: HighlightOptions | None) -> why.Node:
     match score.which:
-        case Own.SIMILARITY:
-            return likenesses.explained(hits, likenesses.compared_with_where(hits), place)
+        case Own.SIMILARITY | Own.SAMENESS:
+            sameness = score.which is Own.SAMENESS
+            return likenesses.explained(hits, likenesses.compared_with_where(hits), place, sameness=sameness)
         case Own.PROBABILITY | Own.SCORE if isinstance(hits, CandidateHits):
             return (hits.explain or probabilities.own(hits).explain)(place, highlight)
         case Own.LIFT if isinstance(hits, CandidateHits):

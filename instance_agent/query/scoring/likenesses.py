@@ -42,11 +42,11 @@ def likeness_to_where(hits: Hits, *, sameness: bool) -> Scores:
     return _likeness(hits, compared_with_where(hits), sameness=sameness)
 
 
-def explained(hits: Hits, compared: Compared | None, place: int) -> why.Node:
+def explained(hits: Hits, compared: Compared | None, place: int, *, sameness: bool) -> why.Node:
     """The product that one hit's likeness is."""
     if compared is None:
         return why.Product(())
-    return explain_likeness(hits.scope, compared.table, int(compared.rows[place]), compared.near)
+    return explain_likeness(hits.scope, compared.table, int(compared.rows[place]), compared.near, sameness=sameness)
 
 
 def compared_with(hits: Hits, score: Likeness) -> Compared:

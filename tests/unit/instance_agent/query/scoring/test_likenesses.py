@@ -8,6 +8,7 @@ import pytest
 
 from instance_agent.errors import AgentError
 from instance_agent.schema.types import JsonValue
+from tests.unit.instance_agent.query.builders import ask, hits_of, make_view, number
 from tests.unit.instance_agent.query.scoring.store import by_id, by_value, close, query
 
 APPLE = 1 + math.log(5 / 3)  # the idf of a token that two of four products have
@@ -103,3 +104,24 @@ def test_an_unknown_other_hit_is_like_nothing() -> None:
         by_value({"$analogy": {"with": "a", "basedOn": "nothing"}})
     with pytest.raises(AgentError, match="based on fields"):
         by_value({"$analogy": {"with": "a", "basedOn": {"user": "x"}}})
+
+
+def test_an_explanation_of_sameness_comes_to_the_sameness() -> None:
+    for order in ({"$sameness": {"name": "green cup", "kind": "a"}}, "$sameness"):
+        rows: list[JsonValue] = [
+            {"name": f"green tea {'cup' if at % 2 else 'pot'}", "kind": "ab"[at % 2]} for at in range(6)
+        ]
+        view = make_view({"t": ({"name": {"type": "Text"}, "kind": {"type": "String"}}, rows)})
+        page = ask(
+            view, "_search", from_="t", where={"name": {"$match": "tea"}}, orderBy=order, select=["$score", "$why"]
+        )
+        for hit in hits_of(page):
+            tree = hit["$why"]
+            assert isinstance(tree, dict)
+            dividend, divisor = tree["dividend"], tree["divisor"]
+            assert isinstance(dividend, dict)
+            assert isinstance(divisor, dict)
+            terms = dividend["terms"]
+            assert isinstance(terms, list)
+            total = sum(number(term["value"]) for term in terms if isinstance(term, dict))
+            assert total / number(divisor["value"]) == pytest.approx(number(hit["$score"]))
