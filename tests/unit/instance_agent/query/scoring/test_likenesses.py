@@ -107,7 +107,8 @@ def test_an_unknown_other_hit_is_like_nothing() -> None:
 
 
 def test_an_explanation_of_sameness_comes_to_the_sameness() -> None:
-    for order in ({"$sameness": {"name": "green cup", "kind": "a"}}, "$sameness"):
+    orders: list[JsonValue] = [{"$sameness": {"name": "green cup", "kind": "a"}}, "$sameness"]
+    for order in orders:
         rows: list[JsonValue] = [
             {"name": f"green tea {'cup' if at % 2 else 'pot'}", "kind": "ab"[at % 2]} for at in range(6)
         ]
