@@ -26,7 +26,7 @@ MOST_WAITING = 16
 MOST_ATTEMPTS = 3
 RETRY_AFTER_SECONDS = 5
 UPKEEP_SECONDS = 60.0
-HEAD_START_SECONDS = 0.2
+HEAD_START_SECONDS = 0.5
 """How long the start of a job waits for its end: clients look at once and then only every 5 to 10 seconds."""
 
 log = structlog.get_logger(__name__)

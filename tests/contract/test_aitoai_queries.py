@@ -102,7 +102,7 @@ def test_the_where_of_quick_predict_runs_when_values_are_filled_in(client: AitoC
     assert api.predict(client, query).top_prediction["feature"] == entry["kind"]
 
 
-def test_the_client_runs_queries_as_jobs(client: AitoClient) -> None:
+def test_the_client_runs_queries_as_jobs(client: AitoClient, quick_polls: None) -> None:
     query = {"from": "messages", "where": {"urgent": True}, "limit": 2}
     assert api.search(client, query, use_job=True).json == api.search(client, query).json
     prediction = {"from": "messages", "where": {"text": "thank"}, "predict": "kind"}

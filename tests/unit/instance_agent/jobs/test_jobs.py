@@ -245,7 +245,8 @@ def test_a_change_that_was_not_begun_is_made_whatever_was_committed(records: Job
     assert records.result(UUID(record.id)) == (200, b"{}")
 
 
-def test_only_so_many_jobs_may_wait(records: JobRecords) -> None:
+def test_only_so_many_jobs_may_wait(records: JobRecords, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("instance_agent.jobs.runner.HEAD_START_SECONDS", 0.01)
     gate = threading.Event()
 
     def slow() -> Answer:
