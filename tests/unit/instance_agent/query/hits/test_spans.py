@@ -26,7 +26,7 @@ def found(text: str, token: str, definition: JsonValue = "english") -> list[str]
     ("definition", "text", "token", "spans"),
     [
         ("english", "The apples, (an Apple) and APPLE's pie.", "appl", ["apples", "Apple", "APPLE's"]),
-        ("english", "databases", "databas", ["databases"]),
+        ("english", "environments", "environ", ["environments"]),
         ("standard", "EU:n 3,000.5 euroa", "3,000.5", ["3,000.5"]),
         ("standard", "EU:n 3,000.5 euroa", "n", ["n"]),
         ("standard", "日本語 text", "本", ["本"]),
