@@ -67,10 +67,15 @@ def _predicted(query: Predict) -> tuple[str, ...]:
     return paths.pop()
 
 
+def predicts(scope: Scope, table: TableView, query: Evaluable) -> bool:
+    """Is it answered by what is prepared for any number of predictions? Raises `field 'x' not found`."""
+    return isinstance(query, Predict) or (isinstance(query, Match) and not is_link(scope, table, target_of(query)))
+
+
 def asker_of(scope: Scope, table: TableView, training: RowSet, query: Predict | Match | Recommend | Search) -> Asker:
     """Who answers such queries. Raises `field 'x' not found`."""
     name = target_of(query)
-    if isinstance(query, Predict) or (isinstance(query, Match) and not is_link(scope, table, name)):
+    if predicts(scope, table, query):
         return Predictions(scope, table, prepare(scope, table, training, name))
     return Candidates(scope, table, training, name)
 
@@ -83,6 +88,7 @@ class Predictions:
     table: TableView
     prepared: Prepared
     _appearances: list[Appearances] = field(default_factory=list)
+    _firsts: list[tuple[Rows, NDArray[np.int64]]] = field(default_factory=list)  # of the rows left out last
 
     @property
     def learned(self) -> int:
@@ -118,7 +124,9 @@ class Predictions:
             return np.flatnonzero(allowed)
         if not self._appearances:
             self._appearances.append(Appearances(self.table, target))
-        return self._appearances[0].without(left_out)[allowed]
+        if not self._firsts or self._firsts[0][0] is not left_out:
+            self._firsts[:] = [(left_out, self._appearances[0].without(left_out))]
+        return self._firsts[0][1][allowed]
 
 
 def _among(scope: Scope, table: TableView, target: Target, query: Predict) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,8 +31,9 @@ class Case:
 class Trial:
     """Which rows are tested. No answer is learned from a row that it is asked about.
 
-    folds: rows of the table evaluated that the cases of each fold don't learn from. leaves_out: instead each case's own
-    rows are left out of what it learns from, because others learn from them.
+    folds: rows of the table evaluated that the cases of each fold don't learn from. leaves_out: each case's own rows
+    are left out of what it learns from, because others learn from them. apart: rows left out of it for every case.
+    What is left out was prepared with all others, and is taken off the counts.
     """
 
     table: TableView  # of the rows tested
@@ -40,6 +41,7 @@ class Trial:
     folds: tuple[Rows, ...]
     leaves_out: bool
     train: Proposition | None
+    apart: Rows = field(default_factory=lambda: NO_ROWS)
 
     def training(self, scope: Scope, table: TableView, rows: RowSet, fold: int) -> RowSet:
         """Of the population of a query the rows that may be learned from; each case leaves out its own, too."""
@@ -51,15 +53,19 @@ class Trial:
         return rows if self.train is None else both(rows, rows_satisfying(scope, table, self.train))
 
     def left_out(self, case: Case) -> Rows:
-        """The case's rows where others learn from them."""
-        return case.rows if self.leaves_out else NO_ROWS
+        """The rows to take off what was prepared."""
+        return case.rows if self.leaves_out else self.apart
+
+    def set_apart(self) -> Trial:
+        """The same where the rows that no case learns from are taken off the counts of all rows."""
+        return replace(self, folds=(NO_ROWS,), apart=self.folds[0])
 
     def in_folds(self, cases: list[Case], learned: int) -> tuple[Trial, list[Case]]:
         """The same where whole folds of cases are left out at a time, of `learned` rows."""
         count = max(1, min(len(cases), -(-FOLDS * len(self.rows) // max(1, learned))))
         folds = [np.sort(np.concatenate([case.rows for case in cases[at::count]] or [NO_ROWS])) for at in range(count)]
         placed = [Case(case.rows, at % count) for at, case in enumerate(cases)]
-        return Trial(self.table, self.rows, tuple(folds), False, self.train), placed
+        return replace(self, folds=tuple(folds), leaves_out=False), placed
 
 
 def trial_of(scope: Scope, query: Evaluate, source: Source) -> Trial:

@@ -19,6 +19,7 @@ from instance_agent.query.evaluate.asking import (
     Predictions,
     asker_of,
     evaluable,
+    predicts,
     target_of,
 )
 from instance_agent.query.evaluate.cases import Case, Trial, cases_of, training_size, trial_of
@@ -44,6 +45,10 @@ MOST_KEPT = 12
 ENOUGH_ROWS = 4_096
 """Predictions are weighed by what was fitted to a sample of the rows. Among so many a single row doesn't matter to the
 fit, and is left out of all counts alone; among fewer it is left out of the fit, too, with others to save fits."""
+
+MOST_APART = 1_000
+FEW = 100
+"""Tested rows are few among so many times as many."""
 
 OPERATIONS = ("predict", "match", "recommend", "estimate", "get")
 
@@ -121,11 +126,23 @@ class _Run:
         cases = cases_of(self.scope, self.trial, group)
         if len(cases) > MOST_CASES:
             raise invalid(f"an evaluation has at most {MOST_CASES} cases, and this has {len(cases)}", "group")
+        if self._is_drop_in_the_ocean():
+            self.trial = self.trial.set_apart()
         asker = self._learning(self.outline, 0).asker
         if self.trial.leaves_out and isinstance(asker, Predictions) and asker.learned < ENOUGH_ROWS:
             self.trial, cases = self.trial.in_folds(cases, asker.learned)
             self.kept.clear()
         return cases
+
+    def _is_drop_in_the_ocean(self) -> bool:
+        """Are so few rows tested that they are better taken off what is known of the whole table than it made anew?"""
+        trial, size = self.trial, self.table.live_count
+        if trial.leaves_out or trial.table is not self.table or len(trial.rows) > min(MOST_APART, size // FEW):
+            return False
+        if isinstance(self.outline, Estimate):
+            return True
+        is_predicted = predicts(self.scope, self.table, self.outline)
+        return is_predicted and self.query.train is None and size >= ENOUGH_ROWS
 
     def rankings(self, cases: list[Case]) -> Iterator[AnsweredCase]:
         """The cases that have a correct answer, asked and judged."""

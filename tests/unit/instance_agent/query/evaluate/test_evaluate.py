@@ -157,11 +157,21 @@ def test_among_many_rows_a_tested_one_is_left_out_of_all_counts_by_itself() -> N
         assert isinstance(top, dict)
         assert top["feature"] == hits[0]["feature"]
         assert number(top["$p"]) == pytest.approx(number(hits[0]["$p"]), abs=0.1)  # another fit
-    unknown = run(
-        view_of(identical(4_200)), {**BY_VENDOR, "where": {"text": {"$get": "text"}}}, testSource={"limit": 5}
-    )
-    assert (unknown["accuracy"], unknown["trainSamples"]) == (0, 4_199)
-    assert unknown["informationGain"] == 0
+
+
+@pytest.mark.parametrize(
+    ("members", "learned"),
+    [
+        pytest.param({"testSource": {"limit": 5}}, 4_199, id="each by itself"),
+        pytest.param({"test": {"$index": {"$mod": [1_000, 0]}}}, 4_195, id="few together"),
+        pytest.param({"test": {"$index": {"$mod": [50, 0]}}}, 4_116, id="many together"),
+        pytest.param({"test": {"$index": {"$mod": [1_000, 0]}}, "group": "paid"}, 4_195, id="as one case"),
+    ],
+)
+def test_nothing_is_learned_from_a_tested_row_among_many(members: dict[str, JsonValue], learned: int) -> None:
+    answer = run(view_of(identical(4_200)), {**BY_VENDOR, "where": {"text": {"$get": "text"}}}, **members)
+    assert (answer["accuracy"], answer["trainSamples"]) == (0, learned)
+    assert answer["informationGain"] == pytest.approx(0, abs=1e-9)
 
 
 def test_relations_between_the_numbers() -> None:

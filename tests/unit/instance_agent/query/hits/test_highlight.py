@@ -19,14 +19,17 @@ from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.builders import SECONDS, number
 from tests.unit.instance_agent.query.scoring.store import STORE, query
 
-SCOPE = Scope(STORE, Deadline.after(SECONDS))
 VIEWS = STORE.table("views")
 STARS = HighlightOptions("*", "*", "-", "-")
 
 
+def scope() -> Scope:
+    return Scope(STORE, Deadline.after(SECONDS))
+
+
 def marks(where: JsonValue, *lifts: tuple[JsonValue, float], options: HighlightOptions = STARS) -> JsonValue:
     pairs = [(proposition, lift) for proposition, lift in lifts if isinstance(proposition, dict)]
-    found = highlighted(SCOPE, VIEWS, pairs, [proposition_of(where, Place("where"))], options)
+    found = highlighted(scope(), VIEWS, pairs, [proposition_of(where, Place("where"))], options)
     return [[entry["field"], entry["highlight"], round(number(entry["score"]), 6)] for entry in found]
 
 
@@ -97,7 +100,7 @@ def test_every_lift_of_a_tree_gets_its_highlight() -> None:
     lift = why.Lift(2.0, {"query": {"$has": "red"}})
     other = why.Lift(2.0, {"week": {"$has": 1}})
     tree = why.Product((why.Division(why.Sum((lift,)), other), why.HitLift("a", (lift,))))
-    found = why.to_json(with_highlights(tree, texts_of(SCOPE, VIEWS, where), STARS))
+    found = why.to_json(with_highlights(tree, texts_of(scope(), VIEWS, where), STARS))
     assert json.dumps(found).count('"highlight": "*red* apple"') == 2
     assert '"proposition": {"week": {"$has": 1}}, "value": 2.0}' in json.dumps(found)
 

@@ -17,7 +17,9 @@ from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.builders import SECONDS, ask, hits_of, number
 from tests.unit.instance_agent.query.scoring.store import STORE, by_id, by_value, close, query
 
-SCOPE = Scope(STORE, Deadline.after(10 * SECONDS))
+
+def scope() -> Scope:
+    return Scope(STORE, Deadline.after(SECONDS))
 
 
 def predicted(target: str, where: JsonValue, *, exclusive: bool) -> dict[str, float]:
@@ -36,7 +38,7 @@ def test_p_of_a_candidate_is_what_predict_says(get: str, where: JsonValue) -> No
 @pytest.mark.parametrize("where", [{}, {"bought": True}, {"bought": True, "product.price": {"$gt": 1}}], ids=str)
 def test_p_of_a_linked_row_is_what_match_says(where: JsonValue) -> None:
     asked = parse_match({"from": "views", "match": "product", "where": where, "select": ["id", "$p", "$lift"]})
-    hits = match_(SCOPE, asked).hits
+    hits = match_(scope(), asked).hits
     assert by_value("$p", where=where) == {hit["id"]: hit["$p"] for hit in sorted(hits, key=lambda hit: str(hit["id"]))}
     lifts = by_value("$lift", where=where)
     assert all(close(lifts[str(hit["id"])], number(hit["$lift"])) for hit in hits)
@@ -57,7 +59,7 @@ def test_conditions_on_the_hit_leave_candidates_whose_chances_sum_to_one() -> No
 
 def recommended(goal: JsonValue, where: JsonValue) -> dict[str, float]:
     body: dict[str, JsonValue] = {"from": "views", "recommend": "product", "goal": goal, "where": where}
-    hits = recommend(SCOPE, parse_recommend({**body, "select": ["id", "$p"]})).hits
+    hits = recommend(scope(), parse_recommend({**body, "select": ["id", "$p"]})).hits
     return {str(hit["id"]): number(hit["$p"]) for hit in hits}
 
 
