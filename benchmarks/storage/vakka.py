@@ -14,8 +14,8 @@ from benchmarks.storage.process_memory import mapped_bytes
 from instance_agent.engine.database import Database
 from instance_agent.query.answer import answer
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.modify import carry_out
-from instance_agent.query.modify_grammar import parse_delete
+from instance_agent.query.endpoints.modify import carry_out
+from instance_agent.query.endpoints.modify_grammar import parse_delete
 from instance_agent.schema.types import JsonValue
 
 DATA = "data"

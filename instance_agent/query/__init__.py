@@ -1,1 +1,1 @@
-"""The query language: what a request may say (grammar), which rows it means (filters), and what is answered."""
+"""The query language: what a request may say, which rows it means, what they teach, and what is answered."""

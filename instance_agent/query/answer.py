@@ -7,16 +7,19 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from instance_agent.engine.tables import ReadView
-from instance_agent.query.aggregate import aggregate
-from instance_agent.query.batch import answer_batch
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.estimate import estimate
-from instance_agent.query.evaluate import evaluate
-from instance_agent.query.grammar import PARSERS, parse_batch
-from instance_agent.query.match import match_
-from instance_agent.query.page import Page
-from instance_agent.query.predict import predict
-from instance_agent.query.queries import (
+from instance_agent.query.endpoints.aggregate import aggregate
+from instance_agent.query.endpoints.batch import answer_batch
+from instance_agent.query.endpoints.estimate import estimate
+from instance_agent.query.endpoints.evaluate import evaluate
+from instance_agent.query.endpoints.match import match_
+from instance_agent.query.endpoints.predict import predict
+from instance_agent.query.endpoints.recommend import recommend
+from instance_agent.query.endpoints.relate import relate
+from instance_agent.query.endpoints.search import search
+from instance_agent.query.endpoints.similar import similar
+from instance_agent.query.language.grammar import PARSERS, parse_batch
+from instance_agent.query.language.queries import (
     Aggregate,
     Estimate,
     Evaluate,
@@ -28,11 +31,8 @@ from instance_agent.query.queries import (
     Search,
     Similarity,
 )
-from instance_agent.query.recommend import recommend
-from instance_agent.query.relate import relate
+from instance_agent.query.page import Page
 from instance_agent.query.scope import Scope
-from instance_agent.query.search import search
-from instance_agent.query.similar import similar
 from instance_agent.query.size import Allowance
 from instance_agent.schema.types import JsonValue
 

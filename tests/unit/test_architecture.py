@@ -34,6 +34,9 @@ FORBIDDEN_INSIDE_THE_DATABASE = {
     "query": {"storage", "routes"},
 }
 
+# Inside a query: what is meant, which rows it means, what they teach, what a hit scores and shows, and the endpoints.
+QUERY_LAYERS = ("language", "filtering", "learning", "scoring", "hits", "endpoints")
+
 
 def modules(part: str) -> list[Path]:
     return sorted((ROOT / part).rglob("*.py"))
@@ -73,6 +76,19 @@ def test_imports_inside_the_database_go_one_way(layer: str) -> None:
         if ".".join(name.split(".")[:2]) in forbidden
     }
     assert modules(f"instance_agent/{layer}"), f"there is no layer {layer}"
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("layer", QUERY_LAYERS)
+def test_imports_inside_a_query_go_one_way(layer: str) -> None:
+    later = QUERY_LAYERS[QUERY_LAYERS.index(layer) + 1 :]
+    wrong = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in modules(f"instance_agent/query/{layer}")
+        for name in imports(path)
+        if name.startswith(tuple(f"instance_agent.query.{other}" for other in (*later, "answer")))
+    }
+    assert modules(f"instance_agent/query/{layer}"), f"there is no layer {layer}"
     assert wrong == set()
 
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from instance_agent.query import grammar
+from instance_agent.query.language import grammar
 from tests.query_language import Example, answered, examples, numbers, without_numbers
 
 EXAMPLES = examples()

@@ -13,10 +13,9 @@ from instance_agent.query.hits.assembly import Column, Member, Shown, assemble
 from instance_agent.query.hits.highlight import texts_of, with_highlights
 from instance_agent.query.hits.highlights import highlights_of_candidates
 from instance_agent.query.hits.matches import matches_of_candidates
-from instance_agent.query.ordering import Ordering
-from instance_agent.query.page import Hit, Page, check_size
-from instance_agent.query.queries import Slice
-from instance_agent.query.scores import (
+from instance_agent.query.hits.ordering import Ordering
+from instance_agent.query.language.queries import Slice
+from instance_agent.query.language.scores import (
     Highlight,
     HighlightOptions,
     Matches,
@@ -27,10 +26,11 @@ from instance_agent.query.scores import (
     Score,
     Why,
 )
+from instance_agent.query.learning.targets import Target
+from instance_agent.query.page import Hit, Page, check_size
 from instance_agent.query.scoring.candidates import CandidateHits
 from instance_agent.query.scoring.cells import cells_at
 from instance_agent.query.scoring.explanation import explain
-from instance_agent.query.targets import Target
 
 WHOLE_ROW = "*"
 """In a default hit: every column of the linked row that has a value, keys alphabetical."""

@@ -15,9 +15,9 @@ from itertools import accumulate
 from instance_agent.engine.tables import TableView
 from instance_agent.inference import why
 from instance_agent.query.hits.spans import Segment, segments_of, spans_of
-from instance_agent.query.propositions import Equals, FieldTest, Has, Is, Match, Proposition
+from instance_agent.query.language.propositions import Equals, FieldTest, Has, Is, Match, Proposition
+from instance_agent.query.language.scores import HighlightOptions
 from instance_agent.query.scope import FieldName, Scope, last_column
-from instance_agent.query.scores import HighlightOptions
 from instance_agent.query.scoring.about import tests_of
 from instance_agent.schema.types import ColumnType, JsonValue
 

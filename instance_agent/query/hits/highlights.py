@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
 from instance_agent.inference import why
+from instance_agent.query.filtering.similarity import likeness
+from instance_agent.query.filtering.value_tests import tokens_of
 from instance_agent.query.hits.assembly import Column, Member, Shown
 from instance_agent.query.hits.highlight import entry, marked, marked_texts, texts_of
 from instance_agent.query.hits.spans import segments_of, spans_of
-from instance_agent.query.propositions import All, FieldTest, Has
+from instance_agent.query.language.propositions import All, FieldTest, Has
+from instance_agent.query.language.scores import HighlightOptions, Projection, Score
+from instance_agent.query.learning.targets import below
 from instance_agent.query.scope import FieldName, Scope, last_column
-from instance_agent.query.scores import HighlightOptions, Projection, Score
 from instance_agent.query.scoring.about import texts_in
 from instance_agent.query.scoring.candidates import CandidateHits
 from instance_agent.query.scoring.cells import cells_at
 from instance_agent.query.scoring.explanation import explain
 from instance_agent.query.scoring.rows import RowHits
-from instance_agent.query.similarity import likeness
-from instance_agent.query.targets import below
-from instance_agent.query.value_tests import tokens_of
 from instance_agent.schema.types import JsonValue
 
 VALUES = 3

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.query.filters import rows_satisfying
+from instance_agent.query.filtering.filters import rows_satisfying
+from instance_agent.query.filtering.rowsets import as_mask
 from instance_agent.query.hits.assembly import Column, Member, Shown
-from instance_agent.query.propositions import All, Any, Proposition, to_json
-from instance_agent.query.rowsets import as_mask
-from instance_agent.query.scores import Projection
+from instance_agent.query.language.propositions import All, Any, Proposition, to_json
+from instance_agent.query.language.scores import Projection
 from instance_agent.query.scoring.candidates import CandidateHits
 from instance_agent.query.scoring.rows import RowHits
 from instance_agent.schema.types import JsonValue

@@ -8,8 +8,7 @@ import numpy as np
 
 from instance_agent.inference import why
 from instance_agent.query.hits.assembly import Column, Member, Shown
-from instance_agent.query.scope import FieldName
-from instance_agent.query.scores import (
+from instance_agent.query.language.scores import (
     FieldValue,
     OverContext,
     Own,
@@ -18,6 +17,7 @@ from instance_agent.query.scores import (
     Scored,
     Statistic,
 )
+from instance_agent.query.scope import FieldName
 from instance_agent.query.scoring.counts import groups_of
 from instance_agent.query.scoring.evaluation import evaluated, evaluated_at
 from instance_agent.query.scoring.fields import Hits, field_of

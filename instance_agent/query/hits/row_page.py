@@ -8,9 +8,9 @@ from instance_agent.query.hits.assembly import Member, Shown, assemble
 from instance_agent.query.hits.highlight import texts_of, with_highlights
 from instance_agent.query.hits.highlights import highlights_of_rows
 from instance_agent.query.hits.matches import matches_of_rows
-from instance_agent.query.ordering import Ordering
+from instance_agent.query.hits.ordering import Ordering
+from instance_agent.query.language.scores import Highlight, HighlightOptions, Matches, Name, Projection, Scored, Why
 from instance_agent.query.page import Hit, check_size
-from instance_agent.query.scores import Highlight, HighlightOptions, Matches, Name, Projection, Scored, Why
 from instance_agent.query.scoring.cells import cells_at
 from instance_agent.query.scoring.evaluation import compares_hits
 from instance_agent.query.scoring.explanation import explain

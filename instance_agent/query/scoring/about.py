@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from instance_agent.engine.tables import TableView
 from instance_agent.errors import TableNotFound
-from instance_agent.query.propositions import (
+from instance_agent.query.language.propositions import (
     All,
     Any,
     Atomic,

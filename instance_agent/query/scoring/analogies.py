@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.index.ragged import gathered
-from instance_agent.query.filters import everything, rows_satisfying
-from instance_agent.query.propositions import All, FeaturesOf
+from instance_agent.query.filtering.filters import everything, rows_satisfying
+from instance_agent.query.filtering.rowsets import as_list, both
+from instance_agent.query.language.propositions import All, FeaturesOf
+from instance_agent.query.language.scores import Analogy
+from instance_agent.query.learning.targets import Target, make_target
 from instance_agent.query.refusals import invalid, unsupported
-from instance_agent.query.rowsets import as_list, both
 from instance_agent.query.scope import FieldName
-from instance_agent.query.scores import Analogy
 from instance_agent.query.scoring.arithmetic import Scores
 from instance_agent.query.scoring.candidates import CandidateHits
 from instance_agent.query.scoring.counts import candidates_of
 from instance_agent.query.scoring.fields import Hits, path_of_hit
-from instance_agent.query.targets import Target, make_target
 
 MOST_PAIRS = 20_000_000
 """Pairs of a hit and a feature of one row that are counted."""

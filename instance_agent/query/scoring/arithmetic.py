@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.query.scores import Operation
+from instance_agent.query.language.scores import Operation
 
 Scores = NDArray[np.float64]
 

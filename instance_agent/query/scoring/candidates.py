@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
 from instance_agent.inference import why
-from instance_agent.query.propositions import Proposition
-from instance_agent.query.rowsets import RowSet
+from instance_agent.query.filtering.rowsets import RowSet
+from instance_agent.query.language.propositions import Proposition
+from instance_agent.query.language.scores import HighlightOptions, Own
+from instance_agent.query.learning.targets import Target
 from instance_agent.query.scope import FieldName, Scope
-from instance_agent.query.scores import HighlightOptions, Own
-from instance_agent.query.targets import Target
 from instance_agent.schema.types import JsonValue
 
 Explain = Callable[[int, HighlightOptions | None], why.Node]

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.query.filters import rows_satisfying
-from instance_agent.query.propositions import EVERYTHING, All, Proposition
+from instance_agent.query.filtering.filters import rows_satisfying
+from instance_agent.query.filtering.rowsets import as_list, both
+from instance_agent.query.language.propositions import EVERYTHING, All, Proposition
+from instance_agent.query.language.scores import Frequency, Impact, Score
 from instance_agent.query.refusals import invalid
-from instance_agent.query.rowsets import as_list, both
-from instance_agent.query.scores import Frequency, Impact, Score
 from instance_agent.query.scoring.arithmetic import Scores
 from instance_agent.query.scoring.candidates import CandidateHits
 from instance_agent.query.scoring.fields import Hits

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from instance_agent.query.propositions import EVERYTHING
-from instance_agent.query.scores import (
+from instance_agent.query.language.propositions import EVERYTHING
+from instance_agent.query.language.scores import (
     Arithmetic,
     Decision,
     Frequency,

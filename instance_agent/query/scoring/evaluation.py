@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from instance_agent.query.propositions import EVERYTHING
-from instance_agent.query.refusals import invalid
-from instance_agent.query.scores import (
+from instance_agent.query.language.propositions import EVERYTHING
+from instance_agent.query.language.scores import (
     Analogy,
     Arithmetic,
     Constant,
@@ -27,6 +26,7 @@ from instance_agent.query.scores import (
     SmoothedRate,
     parts_of,
 )
+from instance_agent.query.refusals import invalid
 from instance_agent.query.scoring import analogies, draws, likenesses, probabilities
 from instance_agent.query.scoring.arithmetic import Scores, combined, finite, normalized
 from instance_agent.query.scoring.candidates import CandidateHits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from instance_agent.inference import why
-from instance_agent.query.scores import (
+from instance_agent.query.language.scores import (
     Arithmetic,
     Constant,
     FieldValue,

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
+from instance_agent.query.language.scores import FieldValue, Own, OwnScore
+from instance_agent.query.learning.targets import OneValue
 from instance_agent.query.paths import PathColumn, path_column
 from instance_agent.query.refusals import invalid
 from instance_agent.query.scope import FieldName
-from instance_agent.query.scores import FieldValue, Own, OwnScore
 from instance_agent.query.scoring.candidates import CandidateHits
 from instance_agent.query.scoring.cells import cells_at
 from instance_agent.query.scoring.ranks import ranks_of, sortable
 from instance_agent.query.scoring.rows import RowHits
-from instance_agent.query.targets import OneValue
 from instance_agent.schema.types import ColumnType, JsonValue
 
 Hits = RowHits | CandidateHits

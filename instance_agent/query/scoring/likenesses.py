@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
 from instance_agent.inference import why
-from instance_agent.query.propositions import All, Equals, FieldTest, Proposition
+from instance_agent.query.filtering.similarity import explain_likeness, likeness
+from instance_agent.query.language.propositions import All, Equals, FieldTest, Proposition
+from instance_agent.query.language.scores import Likeness
+from instance_agent.query.learning.targets import OneValue, below
 from instance_agent.query.refusals import invalid
 from instance_agent.query.scope import FieldName
-from instance_agent.query.scores import Likeness
 from instance_agent.query.scoring.about import texts_in, with_paths
 from instance_agent.query.scoring.arithmetic import Scores
 from instance_agent.query.scoring.candidates import CandidateHits
 from instance_agent.query.scoring.fields import Hits, path_of_hit
 from instance_agent.query.scoring.rows import RowHits
-from instance_agent.query.similarity import explain_likeness, likeness
-from instance_agent.query.targets import OneValue, below
 from instance_agent.schema.types import ColumnType
 
 

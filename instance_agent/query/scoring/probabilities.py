@@ -15,22 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.inference import why
-from instance_agent.query.evidence import split
-from instance_agent.query.filters import everything
-from instance_agent.query.goals import goal_chances
-from instance_agent.query.inferring import Inference, infer
-from instance_agent.query.linked_chances import LinkedChances, linked_chances
-from instance_agent.query.propositions import All, Context, FeaturesOf, Proposition, PropositionSet, fields_of
+from instance_agent.query.filtering.filters import everything
+from instance_agent.query.language.propositions import All, Context, FeaturesOf, Proposition, PropositionSet, fields_of
+from instance_agent.query.language.scores import HighlightOptions, Probability
+from instance_agent.query.learning.evidence import split
+from instance_agent.query.learning.goals import goal_chances
+from instance_agent.query.learning.inferring import Inference, infer
+from instance_agent.query.learning.linked_chances import LinkedChances, linked_chances
+from instance_agent.query.learning.targets import Target, make_target
 from instance_agent.query.refusals import unsupported
 from instance_agent.query.scope import FieldName
-from instance_agent.query.scores import HighlightOptions, Probability
 from instance_agent.query.scoring.about import with_paths
 from instance_agent.query.scoring.arithmetic import Scores
 from instance_agent.query.scoring.candidates import CandidateHits
 from instance_agent.query.scoring.fields import Hits, path_of_hit
 from instance_agent.query.scoring.identity import identity_of
 from instance_agent.query.scoring.rows import RowHits
-from instance_agent.query.targets import Target, make_target
 from instance_agent.schema.types import JsonValue
 
 Places = NDArray[np.int64]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from instance_agent.query.scores import Score, SmoothedRate
+from instance_agent.query.language.scores import Score, SmoothedRate
 from instance_agent.query.scoring.arithmetic import Scores, finite
 from instance_agent.query.scoring.fields import Hits
 

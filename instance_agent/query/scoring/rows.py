@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
-from instance_agent.query.propositions import EVERYTHING, Proposition
-from instance_agent.query.rowsets import RowSet
+from instance_agent.query.filtering.rowsets import RowSet
+from instance_agent.query.language.propositions import EVERYTHING, Proposition
 from instance_agent.query.scope import Scope
 
 

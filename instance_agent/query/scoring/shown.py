@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from instance_agent.query.scores import Frequency, Impact, OfHit, OverContext, Own, OwnScore, Score
+from instance_agent.query.language.scores import Frequency, Impact, OfHit, OverContext, Own, OwnScore, Score
 from instance_agent.query.scoring.arithmetic import Scores
 from instance_agent.schema.types import JsonValue
 

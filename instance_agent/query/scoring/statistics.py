@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_agent.query.scores import Statistic
+from instance_agent.query.language.scores import Statistic
 
 LEVELS = 3
 LARGEST_EXPONENT = 1000

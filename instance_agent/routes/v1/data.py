@@ -11,8 +11,8 @@ from instance_agent.errors import AgentError, TableNotFound
 from instance_agent.http import body, json_answer, json_body, parse_json
 from instance_agent.limits import LARGEST_BATCH_ROWS
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.modify import Outcome, carry_out
-from instance_agent.query.modify_grammar import Modifications, parse_delete, parse_modify
+from instance_agent.query.endpoints.modify import Outcome, carry_out
+from instance_agent.query.endpoints.modify_grammar import Modifications, parse_delete, parse_modify
 from instance_agent.routes.v1.queries import JOB_SECONDS, QUERY_SECONDS
 from instance_agent.schema.rows import check_row
 from instance_agent.schema.types import JsonValue, type_name

@@ -9,8 +9,8 @@ import pytest
 from instance_agent.engine.database import Database
 from instance_agent.errors import AgentError
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.modify import carry_out
-from instance_agent.query.modify_grammar import parse_delete
+from instance_agent.query.endpoints.modify import carry_out
+from instance_agent.query.endpoints.modify_grammar import parse_delete
 from tests.unit.instance_agent.conftest import READ_ONLY_KEY, Caller
 from tests.unit.instance_agent.test_http import body_of, refused
 

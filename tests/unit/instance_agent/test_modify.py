@@ -13,11 +13,11 @@ from instance_agent.engine.maintenance import optimize
 from instance_agent.engine.transaction import Transaction
 from instance_agent.errors import AgentError
 from instance_agent.limits import LARGEST_BATCH_ROWS
-from instance_agent.query import modify
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.grammar import parse_proposition
-from instance_agent.query.modify import Outcome, carry_out, select
-from instance_agent.query.modify_grammar import MOST_OPERATIONS, parse_modify
+from instance_agent.query.endpoints import modify
+from instance_agent.query.endpoints.modify import Outcome, carry_out, select
+from instance_agent.query.endpoints.modify_grammar import MOST_OPERATIONS, parse_modify
+from instance_agent.query.language.grammar import parse_proposition
 from instance_agent.schema.types import ColumnSchema, ColumnType
 from tests.processes import wait_until
 from tests.unit.instance_agent.conftest import READ_ONLY_KEY, Caller

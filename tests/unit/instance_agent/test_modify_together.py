@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from instance_agent.engine.database import Database
 from instance_agent.errors import AgentError
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.modify import carry_out
-from instance_agent.query.modify_grammar import parse_modify
+from instance_agent.query.endpoints.modify import carry_out
+from instance_agent.query.endpoints.modify_grammar import parse_modify
 from instance_agent.schema.parse import parse_database
 from instance_agent.schema.types import JsonValue
 from tests.agents import RunningAgent, running_agent

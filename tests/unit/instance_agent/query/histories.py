@@ -10,9 +10,9 @@ from instance_agent.engine.maintenance import optimize
 from instance_agent.engine.tables import ReadView
 from instance_agent.engine.transaction import Transaction
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.filters import rows_satisfying
-from instance_agent.query.grammar import parse_search
-from instance_agent.query.rowsets import as_list
+from instance_agent.query.filtering.filters import rows_satisfying
+from instance_agent.query.filtering.rowsets import as_list
+from instance_agent.query.language.grammar import parse_search
 from instance_agent.query.scope import Scope
 from instance_agent.schema.parse import parse_database
 from instance_agent.schema.types import DatabaseSchema, JsonValue, Row

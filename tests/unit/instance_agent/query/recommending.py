@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from instance_agent.engine.tables import ReadView
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.grammar import parse_match, parse_recommend
-from instance_agent.query.match import match_
-from instance_agent.query.recommend import recommend
+from instance_agent.query.endpoints.match import match_
+from instance_agent.query.endpoints.recommend import recommend
+from instance_agent.query.language.grammar import parse_match, parse_recommend
 from instance_agent.query.scope import Scope
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.builders import SECONDS, Columns, make_view

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from instance_agent.engine.tables import ReadView
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.grammar import parse_relate
-from instance_agent.query.relate import relate
+from instance_agent.query.endpoints.relate import relate
+from instance_agent.query.language.grammar import parse_relate
 from instance_agent.query.scope import Scope
 from instance_agent.schema.types import DatabaseSchema, JsonValue, Row
 from tests.unit.instance_agent.inference.plain_relation import plain_relation

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from instance_agent.query.stable_hash import hash_of_value, hashes_of_positions
+from instance_agent.query.filtering.stable_hash import hash_of_value, hashes_of_positions
 from instance_agent.schema.analyzers import make_analyzer
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.column_model import same

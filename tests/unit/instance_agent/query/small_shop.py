@@ -14,8 +14,8 @@ from instance_agent.engine.database import Database
 from instance_agent.engine.maintenance import optimize
 from instance_agent.engine.tables import ReadView
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.modify import carry_out
-from instance_agent.query.modify_grammar import parse_modify
+from instance_agent.query.endpoints.modify import carry_out
+from instance_agent.query.endpoints.modify_grammar import parse_modify
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.builders import Columns, make_view
 

@@ -11,9 +11,9 @@ import pytest
 
 from instance_agent.engine.tables import ReadView
 from instance_agent.errors import AgentError
-from instance_agent.query.aggregate import aggregate
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.grammar import parse_aggregate
+from instance_agent.query.endpoints.aggregate import aggregate
+from instance_agent.query.language.grammar import parse_aggregate
 from instance_agent.query.scope import Scope
 from instance_agent.schema.types import JsonValue, Row
 from tests.unit.instance_agent.query.builders import make_view, shop

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.filters import population
-from instance_agent.query.grammar import parse_search
-from instance_agent.query.inferring import Prepared, prepare
-from instance_agent.query.learned import Learned
+from instance_agent.query.filtering.filters import population
+from instance_agent.query.language.grammar import parse_search
+from instance_agent.query.learning.inferring import Prepared, prepare
+from instance_agent.query.learning.learned import Learned
 from instance_agent.query.paths import PathColumn, path_column
 from instance_agent.query.scope import FieldName, Scope
 from instance_agent.schema.types import JsonValue, Row

@@ -14,10 +14,10 @@ import pytest
 from instance_agent.engine.tables import ReadView
 from instance_agent.errors import AgentError
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.estimate import estimate, prepare_estimate
-from instance_agent.query.filters import everything
-from instance_agent.query.grammar import parse_estimate
-from instance_agent.query.propositions import EVERYTHING
+from instance_agent.query.endpoints.estimate import estimate, prepare_estimate
+from instance_agent.query.filtering.filters import everything
+from instance_agent.query.language.grammar import parse_estimate
+from instance_agent.query.language.propositions import EVERYTHING
 from instance_agent.query.scope import FieldName, Scope
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.builders import Columns, make_view, number, shop

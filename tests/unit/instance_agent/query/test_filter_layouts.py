@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from instance_agent.engine.tables import ReadView
 from instance_agent.errors import AgentError
 from instance_agent.index import stored_column
-from instance_agent.query import conditions as conditions_module
-from instance_agent.query import joins, rowsets, whole_numbers
-from instance_agent.query.codes import EachValue
-from instance_agent.query.conditions import Condition
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.filters import condition_of, everything, rows_satisfying
-from instance_agent.query.grammar import parse_proposition
-from instance_agent.query.propositions import Defined, Equals, FieldTest, Match
-from instance_agent.query.rowsets import as_list
+from instance_agent.query.filtering import conditions as conditions_module
+from instance_agent.query.filtering import joins, rowsets, whole_numbers
+from instance_agent.query.filtering.codes import EachValue
+from instance_agent.query.filtering.conditions import Condition
+from instance_agent.query.filtering.filters import condition_of, everything, rows_satisfying
+from instance_agent.query.filtering.rowsets import as_list
+from instance_agent.query.filtering.stable_hash import hash_of_value, hashes_of_positions
+from instance_agent.query.filtering.whole_numbers import HashOfValue
+from instance_agent.query.language.grammar import parse_proposition
+from instance_agent.query.language.propositions import Defined, Equals, FieldTest, Match
 from instance_agent.query.scope import Scope
-from instance_agent.query.stable_hash import hash_of_value, hashes_of_positions
-from instance_agent.query.whole_numbers import HashOfValue
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.column_model import same
 from tests.unit.instance_agent.query.layouts import schema_of

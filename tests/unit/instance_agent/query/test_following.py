@@ -9,7 +9,7 @@ import pytest
 
 from instance_agent.engine.tables import ReadView
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.following import having, rows_with
+from instance_agent.query.learning.following import having, rows_with
 from instance_agent.query.paths import PathColumn, path_column
 from instance_agent.query.scope import FieldName, Scope
 from instance_agent.schema.types import JsonValue

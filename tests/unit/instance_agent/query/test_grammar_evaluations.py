@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from instance_agent.query import queries
-from instance_agent.query.grammar import PARSERS, parse_query
-from instance_agent.query.propositions import EVERYTHING, All, Equals, FieldTest, IndexTest, Mod, Proposition
-from instance_agent.query.queries import Evaluate, Narrowed, Sampled, Slice, Table
+from instance_agent.query.language import queries
+from instance_agent.query.language.grammar import PARSERS, parse_query
+from instance_agent.query.language.propositions import EVERYTHING, All, Equals, FieldTest, IndexTest, Mod, Proposition
+from instance_agent.query.language.queries import Evaluate, Narrowed, Sampled, Slice, Table
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.trees import refusal_of, unplaced
 

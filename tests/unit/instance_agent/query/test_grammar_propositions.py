@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from instance_agent.errors import AgentError
-from instance_agent.query.grammar import parse_proposition
-from instance_agent.query.propositions import (
+from instance_agent.query.language.grammar import parse_proposition
+from instance_agent.query.language.propositions import (
     All,
     Any,
     Atomic,
@@ -33,7 +33,7 @@ from instance_agent.query.propositions import (
     RowHashTest,
     StartsWith,
 )
-from instance_agent.query.propositions import Test as FieldTestKind
+from instance_agent.query.language.propositions import Test as FieldTestKind
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.trees import where
 

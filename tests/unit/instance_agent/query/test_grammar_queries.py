@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from instance_agent.query import queries
-from instance_agent.query.grammar import PARSERS, parse_batch, parse_query, parse_search
-from instance_agent.query.propositions import (
+from instance_agent.query.language import queries
+from instance_agent.query.language.grammar import PARSERS, parse_batch, parse_query, parse_search
+from instance_agent.query.language.propositions import (
     EVERYTHING,
     Equals,
     Exists,
@@ -15,7 +15,7 @@ from instance_agent.query.propositions import (
     Match,
     Proposition,
 )
-from instance_agent.query.queries import (
+from instance_agent.query.language.queries import (
     Aggregate,
     Aggregation,
     Estimate,
@@ -30,7 +30,7 @@ from instance_agent.query.queries import (
     Sorting,
     Table,
 )
-from instance_agent.query.scores import (
+from instance_agent.query.language.scores import (
     Arithmetic,
     Constant,
     FieldValue,

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instance_agent.errors import AgentError
-from instance_agent.query.grammar import parse_proposition
-from instance_agent.query.propositions import (
+from instance_agent.query.language.grammar import parse_proposition
+from instance_agent.query.language.propositions import (
     ComparePosition,
     Equals,
     FieldTest,

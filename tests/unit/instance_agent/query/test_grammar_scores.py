@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from instance_agent.errors import AgentError
-from instance_agent.query.grammar import parse_query, parse_recommend
-from instance_agent.query.propositions import Context, Equals, FeaturesOf, FieldTest, Not, Proposition
-from instance_agent.query.queries import Search
-from instance_agent.query.scores import (
+from instance_agent.query.language.grammar import parse_query, parse_recommend
+from instance_agent.query.language.propositions import Context, Equals, FeaturesOf, FieldTest, Not, Proposition
+from instance_agent.query.language.queries import Search
+from instance_agent.query.language.scores import (
     Analogy,
     Arithmetic,
     Constant,

@@ -9,7 +9,9 @@ import pytest
 
 from instance_agent.errors import AgentError
 from instance_agent.inference import evidence as inference
-from instance_agent.query import evidence, page, value_tests
+from instance_agent.query import page
+from instance_agent.query.filtering import value_tests
+from instance_agent.query.learning import evidence
 from tests.unit.instance_agent.query.builders import PRODUCTS, ask, make_view
 
 SHOP = make_view({"products": PRODUCTS})

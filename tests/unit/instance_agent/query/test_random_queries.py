@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from instance_agent.engine.tables import ReadView
 from instance_agent.errors import AgentError
 from instance_agent.query.answer import answer
-from instance_agent.query.grammar import PARSERS, parse_batch
+from instance_agent.query.language.grammar import PARSERS, parse_batch
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.broken_queries import broken, garbage
 from tests.unit.instance_agent.query.queries_strategy import ENDPOINTS, valid

@@ -139,12 +139,12 @@ def test_many_features_are_ordered_as_few_are(monkeypatch: pytest.MonkeyPatch) -
         {"from": "t", "where": {"a": {"$lt": 6}}, "relate": ["words"], "orderBy": {"$asc": "lift"}, "limit": 30},
     ]
     answers = [related(view, body) for body in bodies]
-    monkeypatch.setattr("instance_agent.query.relate.WORTH_LEVELS", ALL)
-    monkeypatch.setattr("instance_agent.query.relate.AT_ONCE", 100)
-    monkeypatch.setattr("instance_agent.query.relate.GROUPS", ALL)
-    monkeypatch.setattr("instance_agent.query.relation_counts.FEW", 0)
-    monkeypatch.setattr("instance_agent.query.relation_counts.FEW_ROWS", 0)
-    monkeypatch.setattr("instance_agent.query.relation_counts.MOST_POPULATIONS", 1)
+    monkeypatch.setattr("instance_agent.query.endpoints.relate.WORTH_LEVELS", ALL)
+    monkeypatch.setattr("instance_agent.query.endpoints.relate.AT_ONCE", 100)
+    monkeypatch.setattr("instance_agent.query.endpoints.relate.GROUPS", ALL)
+    monkeypatch.setattr("instance_agent.query.endpoints.relation_counts.FEW", 0)
+    monkeypatch.setattr("instance_agent.query.endpoints.relation_counts.FEW_ROWS", 0)
+    monkeypatch.setattr("instance_agent.query.endpoints.relation_counts.MOST_POPULATIONS", 1)
     assert [related(view, body) for body in bodies] == answers
 
 

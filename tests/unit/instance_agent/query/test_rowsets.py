@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instance_agent.query import rowsets
-from instance_agent.query.rowsets import (
+from instance_agent.query.filtering import rowsets
+from instance_agent.query.filtering.rowsets import (
     Rows,
     RowSet,
     as_list,

@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 from instance_agent.engine.tables import ReadView, TableView
 from instance_agent.errors import AgentError
 from instance_agent.inference import why
-from instance_agent.query import similarity
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.filters import everything, rows_satisfying
-from instance_agent.query.grammar import parse_proposition, parse_similarity
+from instance_agent.query.endpoints.similar import similar
+from instance_agent.query.filtering import similarity
+from instance_agent.query.filtering.filters import everything, rows_satisfying
+from instance_agent.query.filtering.rowsets import as_list
+from instance_agent.query.filtering.similarity import LARGEST_LOG, alike, best, explain_likeness, likeness, nearest
+from instance_agent.query.language.grammar import parse_proposition, parse_similarity
+from instance_agent.query.language.propositions import Equals, FieldTest, Nearest
 from instance_agent.query.page import Page
-from instance_agent.query.propositions import Equals, FieldTest, Nearest
-from instance_agent.query.rowsets import as_list
 from instance_agent.query.scope import Scope
-from instance_agent.query.similar import similar
-from instance_agent.query.similarity import LARGEST_LOG, alike, best, explain_likeness, likeness, nearest
 from instance_agent.schema.analyzers import make_analyzer
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.column_model import same

@@ -14,14 +14,14 @@ from instance_agent.engine.tables import ReadView
 from instance_agent.inference.piece_effects import KnownPiece, Piece, PieceEffect
 from instance_agent.inference.pooling import Tried
 from instance_agent.inference.properties import no_properties
-from instance_agent.query import weighing
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.evidence import collect, conjuncts
-from instance_agent.query.filters import everything
-from instance_agent.query.grammar import parse_recommend
+from instance_agent.query.filtering.filters import everything
+from instance_agent.query.language.grammar import parse_recommend
+from instance_agent.query.learning import weighing
+from instance_agent.query.learning.evidence import collect, conjuncts
+from instance_agent.query.learning.targets import Target, make_target
+from instance_agent.query.learning.weighing import Few, Learning, Many, Question, Weighed, described, weigh
 from instance_agent.query.scope import FieldName, Scope
-from instance_agent.query.targets import Target, make_target
-from instance_agent.query.weighing import Few, Learning, Many, Question, Weighed, described, weigh
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.builders import SECONDS, hits_of, number
 from tests.unit.instance_agent.query.layouts import laid_out

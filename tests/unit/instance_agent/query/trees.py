@@ -8,8 +8,8 @@ from typing import TypeVar
 import pytest
 
 from instance_agent.errors import AgentError
-from instance_agent.query.grammar import PARSERS, parse_batch, parse_proposition
-from instance_agent.query.propositions import Proposition
+from instance_agent.query.language.grammar import PARSERS, parse_batch, parse_proposition
+from instance_agent.query.language.propositions import Proposition
 from instance_agent.schema.types import JsonValue
 
 Node = TypeVar("Node")

@@ -14,10 +14,10 @@ import pytest
 from instance_agent.engine.tables import ReadView
 from instance_agent.errors import AgentError
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.evaluate import evaluate
-from instance_agent.query.evaluate.response import ESTIMATE_KEYS, RANKING_KEYS, TIMES
-from instance_agent.query.evaluate.templates import filled
-from instance_agent.query.grammar import parse_evaluate
+from instance_agent.query.endpoints.evaluate import evaluate
+from instance_agent.query.endpoints.evaluate.response import ESTIMATE_KEYS, RANKING_KEYS, TIMES
+from instance_agent.query.endpoints.evaluate.templates import filled
+from instance_agent.query.language.grammar import parse_evaluate
 from instance_agent.query.scope import Scope
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.builders import Columns, ask, hits_of, make_view, number

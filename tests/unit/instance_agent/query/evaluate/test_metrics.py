@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from instance_agent.query.evaluate.metrics import (
+from instance_agent.query.endpoints.evaluate.metrics import (
     LEAST_SHARE,
     Judged,
     bins_by_top_score,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from instance_agent.query.evaluate.templates import fields_in, filled
+from instance_agent.query.endpoints.evaluate.templates import fields_in, filled
 from instance_agent.schema.types import JsonValue
 
 ROW: dict[str, JsonValue] = {

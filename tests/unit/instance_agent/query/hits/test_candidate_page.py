@@ -11,13 +11,13 @@ from instance_agent.engine.tables import ReadView
 from instance_agent.errors import AgentError
 from instance_agent.inference import why
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.filters import everything
+from instance_agent.query.filtering.filters import everything
 from instance_agent.query.hits import VALUE_HIT, CandidateHits, candidate_page, ranked_hit
+from instance_agent.query.language.queries import Slice
+from instance_agent.query.language.scores import Name, Own, Projection, Why
+from instance_agent.query.learning.targets import make_target
 from instance_agent.query.page import Hit
-from instance_agent.query.queries import Slice
 from instance_agent.query.scope import FieldName, Scope
-from instance_agent.query.scores import Name, Own, Projection, Why
-from instance_agent.query.targets import make_target
 from tests.unit.instance_agent.query.builders import SECONDS, Columns, make_view
 
 VISITS: Columns = {

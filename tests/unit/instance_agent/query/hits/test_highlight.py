@@ -10,11 +10,11 @@ import pytest
 
 from instance_agent.inference import why
 from instance_agent.query.deadline import Deadline
-from instance_agent.query.grammar.places import Place
-from instance_agent.query.grammar.propositions import proposition_of
 from instance_agent.query.hits.highlight import highlighted, marked, texts_of, with_highlights
+from instance_agent.query.language.grammar.places import Place
+from instance_agent.query.language.grammar.propositions import proposition_of
+from instance_agent.query.language.scores import HighlightOptions
 from instance_agent.query.scope import Scope
-from instance_agent.query.scores import HighlightOptions
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.builders import SECONDS, number
 from tests.unit.instance_agent.query.scoring.store import STORE, query

@@ -11,7 +11,7 @@ import pytest
 
 from instance_agent.engine.tables import ReadView
 from instance_agent.errors import AgentError
-from instance_agent.query import top_rows
+from instance_agent.query.hits import top_rows
 from instance_agent.schema.types import JsonValue
 from tests.unit.instance_agent.query.builders import Columns, ask, hits_of, make_view
 from tests.unit.instance_agent.query.layouts import Row, laid_out

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from instance_agent.query.scores import Statistic
+from instance_agent.query.language.scores import Statistic
 from instance_agent.query.scoring.statistics import Groups, sums
 
 numbers = st.floats(-1e200, 1e200) | st.floats(-10, 10) | st.integers(-(2**53), 2**53).map(float)

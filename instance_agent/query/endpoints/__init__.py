@@ -1,0 +1,1 @@
+"""Each kind of query, answered: one module of its name."""

@@ -1,5 +1,0 @@
-"""`_evaluate`: how well a query does on rows whose answer is known and that it hasn't learned from."""
-
-from instance_agent.query.evaluate.evaluation import evaluate
-
-__all__ = ["evaluate"]

@@ -1,0 +1,1 @@
+"""Which rows a proposition holds for."""
