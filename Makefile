@@ -21,8 +21,8 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 up: install ## Start everything on this machine (make up ARGS="--demo"); Ctrl-C stops it
 	@exec $(BIN)/vakka up $(ARGS)
 
-test: install ## Run every test
-	$(BIN)/python -m pytest $(ARGS)
+test: install ## Run every test, three files at a time (make test ARGS="tests/unit -k parse")
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 lint: install ## Check style, types and spelling
 	$(BIN)/ruff check .

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from api import log
 from api.errors import ERRORS
 from tests.unit.api.world import World, body
+
+NOBODY = UUID("5b1f0c1e-8a43-4f0e-9a55-0d5f6c1f7d11")
 
 
 def code_of(response: Any) -> str:
@@ -96,12 +98,12 @@ def test_the_field_at_fault_is_named(world: World) -> None:
         ("GET", "/nothing", "route_not_found"),
         ("GET", "/v1/environments/not-an-id", "route_not_found"),
         ("PATCH", "/v1/environments", "method_not_allowed"),
-        ("GET", f"/v1/environments/{uuid4()}", "environment_not_found"),
-        ("DELETE", f"/v1/environments/{uuid4()}", "environment_not_found"),
-        ("GET", f"/v1/environments/{uuid4()}/operations", "environment_not_found"),
-        ("GET", f"/v1/environments/{uuid4()}/keys", "environment_not_found"),
-        ("POST", f"/v1/environments/{uuid4()}/uploads", "environment_not_found"),
-        ("GET", f"/v1/operations/{uuid4()}", "operation_not_found"),
+        ("GET", f"/v1/environments/{NOBODY}", "environment_not_found"),
+        ("DELETE", f"/v1/environments/{NOBODY}", "environment_not_found"),
+        ("GET", f"/v1/environments/{NOBODY}/operations", "environment_not_found"),
+        ("GET", f"/v1/environments/{NOBODY}/keys", "environment_not_found"),
+        ("POST", f"/v1/environments/{NOBODY}/uploads", "environment_not_found"),
+        ("GET", f"/v1/operations/{NOBODY}", "operation_not_found"),
     ],
 )
 def test_what_is_not_there_is_answered_in_our_shape(world: World, method: str, path: str, code: str) -> None:

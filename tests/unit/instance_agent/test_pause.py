@@ -39,7 +39,7 @@ WRITES: list[tuple[str, str, Any]] = [
     ("POST", "/api/v1/data/t/batch", [{"n": 1}]),
     ("POST", "/api/v1/data/t/optimize", {}),
     ("POST", "/api/v1/data/t/file", None),
-    ("POST", f"/api/v1/data/t/file/{uuid4()}", None),
+    ("POST", f"/api/v1/data/t/file/{ENVIRONMENT}", None),
     ("POST", "/api/v1/data/_delete", {"from": "t", "where": {}}),
     ("POST", "/api/v1/data/_modify", {"operations": []}),
     ("POST", "/api/v1/jobs/data/t/batch", [{"n": 1}]),
