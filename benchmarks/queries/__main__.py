@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     sizes = [int(number) for number in options.rows.split(",")]
     peers = [name for name in PEERS if name not in NEEDS or importlib.util.find_spec(NEEDS[name]) is not None]
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     found: dict[int, dict[str, Outcome]] = {}
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=options.folder) as folder:
         looked = machine.look(Path(folder))
