@@ -7,6 +7,7 @@ lists come as lists and cost what they hold; tests of values come as masks. Ever
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ GALLOPS = 8
 """Where one list is so many times longer than the other, its rows are looked up instead of read."""
 SPARSE = 128
 """Lists that hold fewer than one in so many rows of the table are united without a mask of it."""
+MASK_BYTES_PER_ROW = 32
+"""A list of one in so many rows takes as many bytes as a mask of all of them in bits."""
 NO_ROWS: Rows = np.empty(0, np.uint32)
 NO_ROWS.flags.writeable = False
 
@@ -49,6 +52,12 @@ def as_list(rows: RowSet) -> Rows:
 def size_of(rows: RowSet) -> int:
     """How many rows are in the set."""
     return int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else rows.size
+
+
+def digest_of(rows: RowSet, size: int) -> bytes:
+    """16 bytes that tell this set of rows of a table of `size` rows from others, in whichever form it is."""
+    content = np.packbits(as_mask(rows, size)) if size_of(rows) * MASK_BYTES_PER_ROW > size else as_list(rows)
+    return blake2b(content.tobytes(), digest_size=16).digest()
 
 
 def both(left: RowSet, right: RowSet) -> RowSet:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from instance_agent.engine.tables import TableView
 from instance_agent.inference.problem import NO_ROWS, Cache, Entries, Rows
+from instance_agent.query.filtering.rowsets import digest_of
 from instance_agent.query.learning.counting import (
     BoundColumn,
     Classes,
@@ -31,6 +32,7 @@ from instance_agent.query.learning.counting import (
     Source,
 )
 from instance_agent.query.learning.evidence import Evidence
+from instance_agent.query.learning.keeping import keep
 from instance_agent.query.learning.targets import OneValue, Target
 from instance_agent.query.paths import PathColumn
 
@@ -39,6 +41,10 @@ FEW = 8
 
 LEADING_BITS = 5
 """Of the number of rows learned from; as many as these say alone are fitted to."""
+
+MOST_POPULATIONS = 256
+MOST_CLASSES = 12_000
+"""Of the populations of a table that fits and counts are kept of. A fit takes some 15 kB for each class."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Learned:
     mask: NDArray[np.bool_] | None  # of the rows learned from, where classes don't tell it
     class_rows: NDArray[np.float64]
     entries: Entries | None
-    growing: dict[Hashable, object] | None  # set for whole tables: what is kept while rows are only added
+    growing: dict[Hashable, object]  # of the table: what is kept while rows are only added
     columns: dict[str, tuple[PathColumn, BoundColumn]] = field(default_factory=dict)
     fitted: dict[Hashable, object] = field(default_factory=dict)  # the same, kept no longer than this
 
@@ -63,10 +69,12 @@ class Learned:
 
     @cached_property
     def first(self) -> Learned:
-        """The first of these rows, which fits are made for; of rows that are no whole table all of them."""
-        if self.growing is None or not len(self.rows):
+        """The first of these rows, which fits are made for."""
+        if not len(self.rows):
             return self
         count = leading(len(self.rows))
+        if self.picked is not None:
+            return self if count == len(self.rows) else _of_rows(self.target, self.picked[:count], self.growing)
         end = int(self.rows[count - 1]) + 1
         entries, last = self.entries, int(self.classes.offsets[end]) if self.entries is not None else 0
         later = self.classes.entries[last:] if self.classes.codes is None else self.classes.codes[end:]
@@ -107,7 +115,7 @@ class Learned:
 
     def cache(self, columns: Sequence[PathColumn]) -> Cache:
         """Where what is fitted to `first` is kept: while rows are only added, and linked tables stay as they are."""
-        store = self.growing if self.growing is not None and self._is_lasting(columns) else self.fitted
+        store = self._lasting() if self._is_lasting(columns) else self.fitted
         tables = {table.name: table for column in columns for table in column.tables}
         tables |= {table.name: table for table in self.target.tables}
         about = tuple(table for _, table in sorted(tables.items()))
@@ -117,23 +125,39 @@ class Learned:
             found = store[key] = _Kept(about, self.first.row_count, {})
         return cast(Cache, found.value)
 
+    def _lasting(self) -> dict[Hashable, object]:
+        """A store that lasts while rows are only added: of the whole table, or one of those of its populations."""
+        if self.target.population is None:
+            return self.growing
+        populations = cast("dict[Hashable, dict[Hashable, object]]", self.growing.setdefault("of populations", {}))
+        store = populations.get(self._population) or {}
+        keep(populations, self._population, store, min(MOST_POPULATIONS, MOST_CLASSES // (self.classes.count + 1) + 1))
+        return store
+
+    @cached_property
+    def _population(self) -> bytes:
+        """Tells the first rows of this population from those of others, however many rows are added."""
+        rows = self.target.learned_rows
+        first = rows[: leading(len(rows))]
+        return digest_of(first, int(first[-1]) + 1 if len(first) else 0)
+
     def _bound(self, column: PathColumn) -> BoundColumn:
-        if self.growing is None:
-            source: Source = column if self.picked is None else PickedRows(column, self.picked)
-            return BoundColumn(source, self.classes, self.mask, Counted.nothing())
-        source = column if self.row_count == column.row_count else FirstRows(column, self.row_count)
+        if self.picked is not None:
+            return BoundColumn(PickedRows(column, self.picked), self.classes, self.mask, Counted.nothing())
+        source: Source = column if self.row_count == column.row_count else FirstRows(column, self.row_count)
         return BoundColumn(source, self.classes, self.mask, self._counted(column))
 
     def _counted(self, column: PathColumn) -> Counted:
         """What is known of the first rows."""
         first, lasting = self.first, self._is_lasting((column,))
         key, tables = ("counted", self.target.path, column.path), (*self.target.tables, *column.tables)
-        found = None if self.growing is None else self.growing.get(key)
+        store = self._lasting()
+        found = store.get(key)
         if lasting and isinstance(found, _Kept) and found.is_about(tables, first.row_count):
             return cast(Counted, found.value)
         made = Counted.all_of(FirstRows(column, first.row_count), first.classes, first.mask)
-        if lasting and self.growing is not None:
-            self.growing[key] = _Kept(tables, first.row_count, made)
+        if lasting:
+            store[key] = _Kept(tables, first.row_count, made)
         return made
 
     def _is_lasting(self, columns: Sequence[PathColumn]) -> bool:
@@ -158,8 +182,8 @@ def learned_of(table: TableView, target: Target) -> Learned:
     """What can be learned of a target of this table."""
     rows = target.learned_rows
     if len(rows) * FEW < table.live_count:
-        return _of_rows(target, rows)
-    growing = table.growing if target.population is None else None
+        return _of_rows(target, rows, table.growing)
+    growing = table.growing
     count, row_count = len(target.candidates), len(target.learned)
     if isinstance(target, OneValue):
         codes = target.codes if target.population is None else np.where(target.learned, target.codes, np.int32(-1))
@@ -176,17 +200,17 @@ def leading(count: int) -> int:
     return count >> shift << shift
 
 
-def _of_rows(target: Target, rows: Rows) -> Learned:
+def _of_rows(target: Target, rows: Rows, growing: dict[Hashable, object]) -> Learned:
     """A problem about these rows alone, numbered from 0."""
     count, row_count = len(target.candidates), len(rows)
     own: Rows = np.arange(row_count, dtype=np.uint32)
     if isinstance(target, OneValue):
         codes = target.codes[rows]
         classes = Classes(count, row_count, codes, np.zeros(1, np.int64), codes[:0])
-        return Learned(target, rows, classes, own, None, _per_class(codes, count), None, None)
+        return Learned(target, rows, classes, own, None, _per_class(codes, count), None, growing)
     places, found = target.entries(rows)
     classes, entries = _listed(count, places.astype(np.uint32), found, row_count)
-    return Learned(target, rows, classes, own, np.ones(row_count, np.bool_), _per_class(found, count), entries, None)
+    return Learned(target, rows, classes, own, np.ones(row_count, np.bool_), _per_class(found, count), entries, growing)
 
 
 def _listed(count: int, owners: Rows, found: NDArray[np.int64], row_count: int) -> tuple[Classes, Entries]:

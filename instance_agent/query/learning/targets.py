@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import overload
+from typing import cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 from instance_agent.engine.tables import TableView
 from instance_agent.index.ragged import gathered
 from instance_agent.query.filtering.filters import rows_satisfying
-from instance_agent.query.filtering.rowsets import RowSet, as_list, as_mask, size_of
+from instance_agent.query.filtering.rowsets import RowSet, as_list, as_mask, digest_of, size_of
 from instance_agent.query.language.propositions import All, Any, Atomic, FieldTest, Not, Proposition
+from instance_agent.query.learning.keeping import keep
 from instance_agent.query.learning.value_truth import holds
 from instance_agent.query.paths import FEATURE, Hop, PathColumn, hop_of, path_column
 from instance_agent.query.scope import FieldName, Scope
 from instance_agent.schema.types import JsonValue
+
+MOST_KEPT = 64
+MOST_ROWS_KEPT = 8_000_000
+"""Of the targets of populations, each of which has numbers for every row of its table."""
 
 
 class Candidates(Sequence[JsonValue]):
@@ -174,16 +179,26 @@ def make_target(scope: Scope, table: TableView, population: RowSet, field_name: 
     """The target at the field's path, learned from these rows. Raises `field 'x' not found`.
 
     Candidates come in order of first appearance in the population, those of a link in the order of the linked rows.
-    What belongs to the whole table is kept with its view.
+    What belongs to the whole table is kept with its view, and what belongs to the populations asked about last.
     """
     if size_of(population) < table.live_count:
-        return _made(scope, table, as_mask(population, table.row_count), field_name)
+        return _of_population(scope, table, population, field_name)
     found = table.derived.get(("target", field_name.path))
     if isinstance(found, OneValue | ManyFeatures) and _still_true(scope, found):
         return found
     made = _made(scope, table, None, field_name)
     table.derived[("target", field_name.path)] = made
     return made
+
+
+def _of_population(scope: Scope, table: TableView, population: RowSet, field_name: FieldName) -> Target:
+    kept = cast("dict[Hashable, Target]", table.derived.setdefault("targets of populations", {}))
+    name = (field_name.path, digest_of(population, table.row_count))
+    found = kept.get(name)
+    if found is None or not _still_true(scope, found):
+        found = _made(scope, table, as_mask(population, table.row_count), field_name)
+    keep(kept, name, found, min(MOST_KEPT, max(1, MOST_ROWS_KEPT // max(1, table.row_count))))
+    return found
 
 
 def _still_true(scope: Scope, target: Target) -> bool:

@@ -25,6 +25,7 @@ from instance_agent.inference.properties import Numbers, Properties
 from instance_agent.query.learning.evidence import Evidence
 from instance_agent.query.learning.following import having, rows_with
 from instance_agent.query.learning.inferring import Prepared
+from instance_agent.query.learning.keeping import keep
 from instance_agent.query.learning.learned import leading
 from instance_agent.query.learning.near_numbers import around_number
 from instance_agent.query.learning.targets import Target
@@ -179,13 +180,6 @@ def described(
         both = shared * told.share
         alike = float(np.max(both / (usual + told.share - both), initial=0.0))
         yield Piece(told.tried, repeats, max(1.0 - alike, LEAST_NEWS))
-
-
-def keep(kept: dict[Hashable, Kept], name: Hashable, value: Kept, most: int) -> None:
-    """Keep a value by its name, and so many of those that were kept last."""
-    for old in list(kept)[: max(0, len(kept) + 1 - most)]:
-        kept.pop(old, None)
-    kept[name] = value
 
 
 def _told(
