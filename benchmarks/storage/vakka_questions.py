@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.storage.engines import TABLE, TOP
 from instance_agent.schema.types import JsonValue
 
-NO_RANKING = "the query language doesn't order by relevance yet"
+NO_RANKING = "ranking is measured in benchmarks.queries"
 
 
 def count(vendor: str) -> JsonValue:
