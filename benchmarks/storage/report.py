@@ -42,7 +42,7 @@ READING = """\
   and their number. Files are in the page cache, as everywhere here: all figures are warm.
 - Questions are drawn from the rows, so common vendors and words are asked for more often. All answers hold an exact
   number of rows, and whole rows where rows are asked for.
-- Full text: *any ten rows* is the same work for all. Ours orders by likeness in the benchmark of queries, so the ten best
+- Full text: *any ten rows* is the same work for all. Ours orders by likeness in the other benchmark, so the ten best
   are shown here for peers alone. DuckDB has no full-text index that follows writes: it scans.
 - Writes are timed until they are durable and seen by the next question. *The first count after* shows what an engine
   leaves for the reader to do; ours indexes a new batch when it is first asked about.
