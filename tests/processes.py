@@ -45,6 +45,11 @@ def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = 60)
         time.sleep(0.05)
 
 
+def stretched(seconds: float) -> float:
+    """How long something may take here that takes at most `seconds` on a machine that does nothing else."""
+    return seconds * max(1.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 @contextmanager
 def reachable_dir() -> Iterator[Path]:
     """A temporary folder that other accounts may enter (pytest's own is closed to them), removed at the end."""

@@ -18,7 +18,7 @@ from instance_agent.schema.parse import parse_database
 from instance_agent.storage import log_format
 from instance_agent.storage.commit_log import CommitLog
 from tests.agents import KEYS, READ_WRITE_KEY, agent_command, clean_environment
-from tests.processes import free_port, wait_until
+from tests.processes import free_port, stretched, wait_until
 
 SCHEMA = parse_database({"schema": {"t": {"type": "table", "columns": {"n": {"type": "Int"}}}}})
 
@@ -142,4 +142,4 @@ def test_connections_without_a_request_keep_nobody_waiting(tmp_path: Path) -> No
             idle.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
         started = time.monotonic()
         assert requests.get(f"http://127.0.0.1:{port}/health", timeout=10).ok
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < stretched(3)

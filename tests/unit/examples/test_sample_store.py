@@ -48,9 +48,9 @@ def test_another_seed_gives_other_rows_but_the_same_products(store: SampleStore)
 
 
 def test_it_has_the_promised_sizes_and_is_quickly_made() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     tables = sample_store().tables
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     sizes = {name: len(rows) for name, rows in tables.items()}
     assert sizes == {"products": 60, "users": 100, "visits": 1500, "impressions": 15000, "invoices": 3000}
 
