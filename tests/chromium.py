@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 ARTEFACTS = Path(__file__).resolve().parent / "artefacts"
 QUIET = (
@@ -19,12 +19,15 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+PATIENCE_MS = 60_000
+"""What pages come to show is waited for so long: the machine may be shared."""
 
 
 @contextmanager
 def running_chromium() -> Iterator[Browser]:
     """A headless browser; skips the test, saying so, when there is none."""
     system = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=system, args=list(QUIET))

@@ -76,7 +76,7 @@ def test_copy_buttons_say_that_they_copied(open_page: OpenPage, control_plane: F
     expect(button).to_have_text("Copied the URL")
     expect(page.locator("#announcement")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == environment["url"]
-    expect(button).to_have_text("Copy the URL", timeout=5000)
+    expect(button).to_have_text("Copy the URL")
 
 
 def test_deletion_ends_on_the_list(open_page: OpenPage, control_plane: FakeControlPlane) -> None:
@@ -94,7 +94,7 @@ def test_deletion_ends_on_the_list(open_page: OpenPage, control_plane: FakeContr
 def test_everything_works_without_scripts(open_page: OpenPage, control_plane: FakeControlPlane) -> None:
     page = open_page(scripts=False)
     create(page, "shop")
-    expect(page.get_by_role("heading", name="Connect")).to_be_visible(timeout=15_000)  # the page renews itself
+    expect(page.get_by_role("heading", name="Connect")).to_be_visible()  # the page renews itself
     page.get_by_role("button", name="Reveal the read-only key").click()
     environment_id = next(iter(control_plane.environments))
     expect(page.locator("#key-read-only-value")).to_have_text(control_plane.key(environment_id, "read_only"))
@@ -105,7 +105,7 @@ def test_everything_works_without_scripts(open_page: OpenPage, control_plane: Fa
     page.get_by_role("link", name="Delete…").click()
     page.get_by_label("Type “shop” to confirm").fill("shop")
     page.get_by_role("button", name="Delete for good").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Environments", timeout=15_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Environments")
 
 
 def test_an_error_is_said_on_the_page(open_page: OpenPage, control_plane: FakeControlPlane) -> None:
@@ -161,7 +161,7 @@ def test_slow_control_plane_is_asked_one_thing_at_a_time_and_the_page_gets_on(
     page.wait_for_timeout(4000)
     for _ in range(3):
         control_plane.move(operation)
-    expect(page.get_by_role("heading", name="Connect")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("heading", name="Connect")).to_be_visible()
     assert most[0] == 1
 
 
